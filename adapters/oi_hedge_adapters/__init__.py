@@ -1,0 +1,1 @@
+"""Venues and files: raw open interest, funding and bars turned into one unit."""

@@ -1,0 +1,1 @@
+"""Open interest as Nautilus data: types, storage and quality checks."""

@@ -1,0 +1,1 @@
+"""Forecast liquidation cascades and hedge the exposure a trader already holds."""

@@ -1,0 +1,1 @@
+"""Judge a hedge: effectiveness, detection, report."""

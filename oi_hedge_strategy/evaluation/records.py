@@ -1,0 +1,147 @@
+"""What a backtest leaves behind for its judges: plain arrays, no framework."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from oi_hedge_strategy.cascades import CascadeDefinition, CascadeEvent
+
+Floats = NDArray[np.float64]
+Times = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """
+    Hold one engine run of the same market: hedged, unhedged or a baseline.
+
+    All arrays have shape (n,), one row for each bar of the hedge instrument. Money is in the quote currency,
+    cumulative from the start of the run. Costs are positive when paid.
+
+    Parameters
+    ----------
+    name : str
+        "hedged", "unhedged", or the baseline's name.
+    ts : int64 array
+        When the bar was known, nanoseconds since the epoch.
+    exposure_quantity, hedge_quantity : float64 array
+        Signed base-coin positions of the trader and of the hedge.
+    exposure_pnl : float64 array
+        Profit and loss of the trader's own position, marked at the bar's close.
+    hedge_pnl : float64 array
+        Profit and loss of the hedge book, net of fees, slippage, funding and liquidation losses.
+    fees, slippage, funding : float64 array
+        What of `hedge_pnl` went into each cost; funding is negative when received.
+    hedge_equity : float64 array
+        Equity of the hedge account.
+    orders, fills, liquidations : int
+        How many of each the hedge book had.
+
+    """
+
+    name: str
+    ts: Times
+    exposure_quantity: Floats
+    hedge_quantity: Floats
+    exposure_pnl: Floats
+    hedge_pnl: Floats
+    fees: Floats
+    slippage: Floats
+    funding: Floats
+    hedge_equity: Floats
+    orders: int = 0
+    fills: int = 0
+    liquidations: int = 0
+
+    @property
+    def total_pnl(self) -> Floats:
+        """Return the profit and loss of exposure and hedge together."""
+        return self.exposure_pnl + self.hedge_pnl
+
+
+@dataclass(frozen=True, slots=True)
+class MarketRecord:
+    """
+    Hold the market that all runs saw; arrays have shape (n,), one row for each bar of the hedge instrument.
+
+    Parameters
+    ----------
+    ts : int64 array
+        When the bar was known.
+    open, high, low, close : float64 array
+        The hedge instrument's bars.
+    open_interest : mapping of str to float64 array
+        By venue, one-sided base coin as known at `ts`, NaN before the first value.
+    funding : mapping of str to float64 array
+        By venue, the last settled rate per eight hours as known at `ts`, NaN before the first value.
+
+    """
+
+    ts: Times
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    open_interest: Mapping[str, Floats]
+    funding: Mapping[str, Floats]
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestRecord:
+    """
+    Hold all that a report needs.
+
+    Parameters
+    ----------
+    market : MarketRecord
+        The market.
+    runs : mapping of str to RunRecord
+        By name; "hedged" and "unhedged" are always there, all others are baselines.
+    decisions : DataFrame
+        The hedged run's decisions in order. Columns: ``ts`` (int64 ns), ``p_<side>_<hours>h`` (probability,
+        NaN where the model gave none), ``exposure`` (signed base coin), ``wanted`` (hedge ratio of the
+        policy), ``allowed`` (hedge ratio after the rails), ``target`` (hedge ratio after hysteresis), ``rail``
+        (name of the rail that decided, empty when none did), ``reason`` (words), ``alert`` (bool: the
+        forecast stood above the card's alert threshold).
+    events : sequence of CascadeEvent
+        Cascades to the adverse side, by `definition`, known only afterwards.
+    definition : CascadeDefinition
+        What counts as a cascade.
+    event_hours : int
+        The horizon of `events`.
+    asset, hedge_instrument, exposure_instrument : str
+        Names for titles.
+    exposure : str
+        The exposure in words, such as "100 ETH long".
+    cost_note : str
+        The cost assumptions in one line, for captions.
+    model : mapping
+        Model card summary: name, training span, expiry, out-of-sample metrics.
+    simulated : bool
+        Whether the market is simulated.
+    bars_per_second : float
+        Bars of all venues over the wall time of the hedged run.
+    on_bar_us : mapping of str to float
+        Percentiles ``p50`` and ``p99`` of the time in `on_bar`, microseconds.
+
+    """
+
+    market: MarketRecord
+    runs: Mapping[str, RunRecord]
+    decisions: pd.DataFrame
+    events: tuple[CascadeEvent, ...]
+    definition: CascadeDefinition
+    event_hours: int
+    asset: str
+    hedge_instrument: str
+    exposure_instrument: str
+    exposure: str
+    cost_note: str
+    model: Mapping[str, object]
+    simulated: bool
+    bars_per_second: float
+    on_bar_us: Mapping[str, float]
+    notes: tuple[str, ...] = field(default=())
