@@ -103,9 +103,9 @@ class BacktestRecord:
     decisions : DataFrame
         The hedged run's decisions in order. Columns: ``ts`` (int64 ns), ``p_<side>_<hours>h`` (probability,
         NaN where the model gave none), ``exposure`` (signed base coin), ``wanted`` (hedge ratio of the
-        policy), ``allowed`` (hedge ratio after the rails), ``target`` (hedge ratio after hysteresis), ``rail``
-        (name of the rail that decided, empty when none did), ``reason`` (words), ``alert`` (bool: the
-        forecast stood above the card's alert threshold).
+        policy), ``allowed`` (hedge ratio after the rails), ``target`` (hedge ratio after hysteresis),
+        ``rail`` (name of the rail that decided, empty when none did), ``reason`` (words), ``alert`` (bool:
+        the forecast stood above the card's alert threshold).
     events : sequence of CascadeEvent
         Cascades to the adverse side, by `definition`, known only afterwards.
     definition : CascadeDefinition
@@ -126,6 +126,10 @@ class BacktestRecord:
         Bars of all venues over the wall time of the hedged run.
     on_bar_us : mapping of str to float
         Percentiles ``p50`` and ``p99`` of the time in `on_bar`, microseconds.
+    notes : tuple of str
+        What the reader must know besides, one sentence each.
+    quote : str
+        Name of the quote currency, such as "USDT".
 
     """
 
@@ -145,3 +149,4 @@ class BacktestRecord:
     bars_per_second: float
     on_bar_us: Mapping[str, float]
     notes: tuple[str, ...] = field(default=())
+    quote: str = "quote currency"
