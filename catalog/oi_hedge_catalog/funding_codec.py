@@ -69,14 +69,16 @@ class _SessionCodec:
 
     @classmethod
     def type_name_static(cls) -> str:
-        return FundingRateUpdate.__name__
+        return "FundingRateUpdate"
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> FundingRateUpdate:
         return FundingRateUpdate.from_dict({**values, "rate": Decimal(values["rate"])})
 
     @classmethod
-    def decode_record_batch_py(cls, metadata: dict[str, str], batch: pa.RecordBatch) -> list[FundingRateUpdate]:
+    def decode_record_batch_py(
+        cls, metadata: dict[str, str], batch: pa.RecordBatch
+    ) -> list[FundingRateUpdate]:
         return decode(batch)
 
     def encode_record_batch_py(self, items: list[FundingRateUpdate]) -> pa.RecordBatch:
@@ -84,10 +86,11 @@ class _SessionCodec:
 
 
 def _unwrapping_conversion(items: list[Any]) -> list[Any]:
-    """Convert a chunk as Nautilus does, then take the funding updates out of their ``CustomData`` wrapper.
+    """
+    Convert a chunk as Nautilus does, then take the funding updates out of their ``CustomData`` wrapper.
 
-    Wrapped, they would reach ``on_data`` of nobody; bare, the data engine publishes and caches them as it does
-    in an unchunked run.
+    Wrapped, they would not reach ``on_funding_rate``; bare, the data engine publishes and caches them as it
+    does in an unchunked run.
     """
     return [
         item.data if isinstance(item, CustomData) and isinstance(item.data, FundingRateUpdate) else item
@@ -97,6 +100,12 @@ def _unwrapping_conversion(items: list[Any]) -> list[Any]:
 
 def register() -> None:
     """Register the codec with Nautilus's Arrow serializer, its Rust session and its chunked backtest."""
-    register_arrow(FundingRateUpdate, SCHEMA, encoder=lambda u: encode([u]), decoder=decode, batch_encoder=encode)
+    register_arrow(
+        FundingRateUpdate,
+        SCHEMA,
+        encoder=lambda item: encode([item]),
+        decoder=decode,
+        batch_encoder=encode,
+    )
     register_custom_data_class(_SessionCodec)
-    backtest_node.pyo3_list_to_data_list = _unwrapping_conversion
+    setattr(backtest_node, "pyo3_list_to_data_list", _unwrapping_conversion)  # noqa: B010

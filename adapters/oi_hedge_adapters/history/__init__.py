@@ -1,0 +1,6 @@
+"""Recorded data from outside: files now, archives and exchange history with the same `Source` interface."""
+
+from oi_hedge_adapters.history.files import FileSource, file_sources
+from oi_hedge_adapters.history.manifest import Manifest, load_manifest
+
+__all__ = ["FileSource", "Manifest", "file_sources", "load_manifest"]

@@ -1,0 +1,266 @@
+"""What can be wrong with a series, one function a defect; `quality` runs them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from oi_hedge_catalog.series import BarSeries, Floats, FundingSeries, OpenInterestSeries, Series, Times
+
+LEVEL_WINDOW = 12
+"""Rows before and after a jump whose medians tell a lasting change from a spike."""
+VOLUME_WINDOW = 168
+VOLUME_FACTOR = 20.0
+JUMP = 0.5
+FLIP_TOLERANCE = 0.03
+STALE_ROWS = 24
+ABSURD_FUNDING = 0.05
+_FLIPS = (2.0, *(10.0**power for power in range(1, 9)))
+
+
+class Severity(StrEnum):
+    """How bad a finding is: only an error keeps a series out of the catalog."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """
+    One defect of one series.
+
+    Attributes
+    ----------
+    severity : Severity
+        Errors stop an ingest, warnings and notes do not.
+    code : str
+        Stable short name, for example ``gap``.
+    series : str
+        Instrument id or bar type.
+    field : str
+        The column concerned.
+    message : str
+        A plain sentence without the name of the series.
+    row : int, optional
+        First row concerned, counted from 0 in the order of time.
+    time_ns : int, optional
+        UNIX nanoseconds (`ts_event`) of that row.
+    count : int
+        Rows concerned.
+    """
+
+    severity: Severity
+    code: str
+    series: str
+    field: str
+    message: str
+    row: int | None = None
+    time_ns: int | None = None
+    count: int = 1
+
+
+def when(time_ns: int) -> str:
+    """Return a time to the minute, in UTC, as the reports print it."""
+    return str(pd.Timestamp(time_ns, tz="UTC").strftime("%Y-%m-%d %H:%M"))
+
+
+def duration(ns: int) -> str:
+    """Return a length of time in its natural unit, for example ``359 h``."""
+    for unit, size in (("h", 3_600_000_000_000), ("min", 60_000_000_000), ("s", 1_000_000_000)):
+        if ns % size == 0:
+            return f"{ns // size} {unit}"
+    return f"{ns} ns"
+
+
+def check_times(series: Series, now_ns: int) -> Iterator[Finding]:
+    """Find times out of order, in the future, or known before they happened."""
+    disorder = np.flatnonzero(np.diff(series.ts_init) <= 0) + 1
+    if len(disorder):
+        yield _at(
+            series, disorder, Severity.ERROR, "order", "ts_init", "does not increase from the row before"
+        )
+    early = np.flatnonzero(series.ts_init < series.ts_event)
+    if len(early):
+        yield _at(series, early, Severity.ERROR, "look_ahead", "ts_init", "is before the value was true")
+    future = np.flatnonzero(series.ts_event > now_ns)
+    if len(future):
+        yield _at(series, future, Severity.ERROR, "future", "ts_event", "lies in the future")
+
+
+def gaps(times: Times, step_ns: int) -> npt.NDArray[np.intp]:
+    """Return the rows after which at least one step is missing."""
+    return np.flatnonzero(np.diff(times) >= 2 * step_ns)
+
+
+def check_gaps(series: Series, step_ns: int) -> Iterator[Finding]:
+    """Find missing rows, given the regular step."""
+    rows = gaps(series.ts_event, step_ns)
+    if not len(rows):
+        return
+    missing = np.diff(series.ts_event)[rows] // step_ns - 1
+    longest = rows[np.argsort(missing, kind="stable")[::-1][:5]]
+    spans = ", ".join(
+        f"{duration(int(gap) * step_ns)} after {when(int(series.ts_event[row]))}"
+        for row, gap in zip(longest, np.sort(missing)[::-1][:5], strict=True)
+    )
+    number = "1 gap" if len(rows) == 1 else f"{len(rows)} gaps"
+    yield Finding(
+        Severity.WARNING,
+        "gap",
+        series.identifier,
+        "ts_event",
+        f"{number}, {int(missing.sum())} rows missing; longest: {spans}",
+        int(longest[0]),
+        int(series.ts_event[longest[0]]),
+        len(rows),
+    )
+
+
+def check_finite(series: Series) -> Iterator[Finding]:
+    """Find values that are no numbers, other than a notional that was not known."""
+    for name, values in series.values().items():
+        rows = np.flatnonzero(np.isinf(values) | (np.isnan(values) & (name != "notional_usd")))
+        if len(rows):
+            yield _at(series, rows, Severity.ERROR, "not_a_number", name, "is not a number")
+
+
+def check_open_interest(series: OpenInterestSeries) -> Iterator[Finding]:
+    """Find open interest that is zero, negative, frozen, or of another unit or side than before."""
+    negative = np.flatnonzero(series.quantity < 0)
+    if len(negative):
+        yield _at(series, negative, Severity.ERROR, "negative", "quantity", "is negative")
+    zero = np.flatnonzero(series.quantity == 0)
+    if len(zero):
+        yield _at(series, zero, Severity.WARNING, "zero", "quantity", "is zero")
+    yield from _check_stale(series, "quantity", series.quantity)
+    yield from _check_jumps(series, "quantity", series.quantity)
+
+
+def check_funding(series: FundingSeries) -> Iterator[Finding]:
+    """Find rates beyond any venue's cap."""
+    rows = np.flatnonzero(np.abs(series.rate) > ABSURD_FUNDING)
+    if len(rows):
+        text = f"is beyond ±{ABSURD_FUNDING:.0%} an interval ({series.rate[rows[0]]:.4%})"
+        yield _at(series, rows, Severity.WARNING, "absurd_funding", "rate", text)
+
+
+def check_bars(series: BarSeries) -> Iterator[Finding]:
+    """Find impossible bars, violent moves, dead stretches and changes of the unit of price or volume."""
+    prices = np.stack([series.open, series.high, series.low, series.close])
+    lowest = prices.min(axis=0)
+    rows = np.flatnonzero(lowest <= 0)
+    if len(rows):
+        yield _at(series, rows, Severity.ERROR, "price", "low", "has a price that is not positive")
+    rows = np.flatnonzero(prices.max(axis=0) > series.high)
+    if len(rows):
+        yield _at(series, rows, Severity.ERROR, "high", "high", "is below the open, low or close")
+    rows = np.flatnonzero(lowest < series.low)
+    if len(rows):
+        yield _at(series, rows, Severity.ERROR, "low", "low", "is above the open, high or close")
+    rows = np.flatnonzero(series.volume < 0)
+    if len(rows):
+        yield _at(series, rows, Severity.ERROR, "negative", "volume", "is negative")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = np.flatnonzero(series.high > series.low * (1 + JUMP))
+    if len(spread):
+        text = f"is more than {JUMP:.0%} above the low of the same bar"
+        yield _at(series, spread, Severity.WARNING, "violent_bar", "high", text)
+    yield from _check_jumps(series, "close", series.close)
+    yield from _check_stale(series, "close", np.where(series.high == series.low, series.close, np.nan))
+    yield from _check_volume_level(series)
+
+
+def _check_jumps(series: Series, name: str, values: Floats) -> Iterator[Finding]:
+    """Find steps over `JUMP` between neighbours, and say which look like a change of unit or side."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = values[1:] / values[:-1]
+    rows = np.flatnonzero((ratio > 1 + JUMP) | (ratio < 1 / (1 + JUMP))) + 1
+    rows = rows[np.isfinite(ratio[rows - 1]) & (ratio[rows - 1] > 0)]
+    if not len(rows):
+        return
+    flips = [row for row in rows.tolist() if _is_flip(values, row)]
+    for row in flips:
+        factor = _level(values, row)
+        text = f"changes level by a factor of {factor:.4g} for good: a change of unit or of side (one, both)?"
+        yield _at(series, np.array([row]), Severity.WARNING, "unit_flip", name, text)
+    plain = [row for row in rows.tolist() if row not in flips]
+    if plain:
+        size = np.abs(np.log(ratio[np.array(plain) - 1]))
+        largest = np.array(plain)[np.argsort(size, kind="stable")[::-1][:5]]
+        text = "; ".join(f"{ratio[row - 1] - 1:+.0%} at {when(int(series.ts_event[row]))}" for row in largest)
+        message = f"moves by more than half from one row to the next: {text}"
+        yield _at(series, largest[:1], Severity.WARNING, "jump", name, message, len(plain))
+
+
+def _level(values: Floats, row: int) -> float:
+    """Return the median after `row` over the median before it."""
+    before = values[max(0, row - LEVEL_WINDOW) : row]
+    after = values[row : row + LEVEL_WINDOW]
+    return float(np.median(after) / np.median(before))
+
+
+def _is_flip(values: Floats, row: int) -> bool:
+    """Return whether the step at `row` lasts and is near a factor that a unit or side would make."""
+    before = values[max(0, row - LEVEL_WINDOW) : row]
+    after = values[row : row + LEVEL_WINDOW]
+    if min(len(before), len(after)) < LEVEL_WINDOW or before.min() <= 0 or after.min() <= 0:
+        return False
+    calm = max(np.ptp(np.log(before)), np.ptp(np.log(after))) < np.log(1 + JUMP)
+    factor = _level(values, row)
+    factor = max(factor, 1 / factor)
+    return bool(calm and any(abs(factor / flip - 1) < FLIP_TOLERANCE * np.log2(2 * flip) for flip in _FLIPS))
+
+
+def _check_stale(series: Series, name: str, values: Floats) -> Iterator[Finding]:
+    """Find runs of at least `STALE_ROWS` equal values; NaN ends a run."""
+    starts = (
+        np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))
+        if len(values)
+        else np.array([], int)
+    )
+    lengths = np.diff(np.append(starts, len(values)))
+    long = lengths >= STALE_ROWS
+    if long.any():
+        longest = int(np.argmax(lengths))
+        text = f"does not change for {lengths[longest]} rows ({int(long.sum())} such runs)"
+        yield _at(series, starts[[longest]], Severity.WARNING, "stale", name, text, int(lengths[long].sum()))
+
+
+def _check_volume_level(series: BarSeries) -> Iterator[Finding]:
+    """Find the largest lasting change of volume by `VOLUME_FACTOR`: contracts taken for coins, say."""
+    if len(series) < 2 * VOLUME_WINDOW:
+        return
+    trailing = pd.Series(series.volume).rolling(VOLUME_WINDOW).median().to_numpy()
+    before, after = trailing[VOLUME_WINDOW - 1 : -VOLUME_WINDOW], trailing[2 * VOLUME_WINDOW - 1 :]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        change = np.abs(np.log(after / before))
+    change[~np.isfinite(change)] = 0.0
+    if change.max() > np.log(VOLUME_FACTOR):
+        row = int(np.argmax(change)) + VOLUME_WINDOW
+        factor = after[row - VOLUME_WINDOW] / before[row - VOLUME_WINDOW]
+        text = (
+            f"changes level by a factor of {factor:.3g} from one week of bars to the next: a change of unit?"
+        )
+        yield _at(series, np.array([row]), Severity.WARNING, "volume_level", "volume", text)
+
+
+def _at(
+    series: Series,
+    rows: npt.NDArray[np.intp],
+    severity: Severity,
+    code: str,
+    field: str,
+    text: str,
+    count: int | None = None,
+) -> Finding:
+    row = int(rows[0])
+    time_ns = int(series.ts_event[row])
+    number = len(rows) if count is None else count
+    more = f" ({number} such rows, the first here)" if count is None and number > 1 else ""
+    message = f"{field} {text}" if code == "jump" else f"{field} at row {row}, {when(time_ns)}, {text}{more}"
+    return Finding(severity, code, series.identifier, field, message, row, time_ns, number)
