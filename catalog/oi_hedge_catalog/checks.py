@@ -186,7 +186,7 @@ def _check_jumps(series: Series, name: str, values: Floats) -> Iterator[Finding]
     flips = [row for row in rows.tolist() if _is_flip(values, row)]
     for row in flips:
         factor = _level(values, row)
-        text = f"changes level by a factor of {factor:.4g} for good: a change of unit or of side (one, both)?"
+        text = f"changes level by a factor of {factor:.4g} for good, which looks like a change of unit or of side (one, both)"
         yield _at(series, np.array([row]), Severity.WARNING, "unit_flip", name, text)
     plain = [row for row in rows.tolist() if row not in flips]
     if plain:
@@ -243,9 +243,7 @@ def _check_volume_level(series: BarSeries) -> Iterator[Finding]:
     if change.max() > np.log(VOLUME_FACTOR):
         row = int(np.argmax(change)) + VOLUME_WINDOW
         factor = after[row - VOLUME_WINDOW] / before[row - VOLUME_WINDOW]
-        text = (
-            f"changes level by a factor of {factor:.3g} from one week of bars to the next: a change of unit?"
-        )
+        text = f"changes level by a factor of {factor:.3g} from one week of bars to the next, as a change of unit would"
         yield _at(series, np.array([row]), Severity.WARNING, "volume_level", "volume", text)
 
 

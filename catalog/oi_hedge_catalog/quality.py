@@ -161,11 +161,12 @@ def _summary(series: Series, step: int) -> Summary:
     )
 
 
-def report_text(report: Report) -> str:
+def report_text(report: Report, notes: bool = True) -> str:
     """Return `report` for a terminal: an aligned table, the findings as sentences, the verdict."""
     parts = [_table(report.summaries)] if report.summaries else []
     order = {severity: place for place, severity in enumerate(Severity)}
-    ranked = sorted(report.findings, key=lambda finding: (order[finding.severity], finding.series))
+    shown = (finding for finding in report.findings if notes or finding.severity is not Severity.NOTE)
+    ranked = sorted(shown, key=lambda finding: (order[finding.severity], finding.series))
     if ranked:
         parts.append("\n".join(f"{item.severity:<7}  {item.series}: {item.message}." for item in ranked))
     parts.append(_verdict_text(report))

@@ -145,7 +145,7 @@ class FileSource:
         price = rows.columns.get("price", np.full(len(rows.time), np.nan))
         unpriced = ~(price > 0)
         if self.spec.unit == "usd" and unpriced.any():
-            text = f"{int(unpriced.sum())} rows in USD without a price cannot be converted and are left out"
+            text = f"rows in USD without a price cannot be converted and are left out: {int(unpriced.sum())}"
             findings.append(self._finding(rows, unpriced, Severity.WARNING, "no_price", text))
             rows, price = rows.take(np.flatnonzero(~unpriced)), price[~unpriced]
         value = rows.columns["value"] / (2.0 if self.spec.sides == "both" else 1.0)
