@@ -166,7 +166,7 @@ def compare(
 def judge(difference: Estimate, other: str) -> str:
     """Say in words whether a difference is above, below or not distinguishable from that of `other`."""
     if difference.low is None or difference.high is None:
-        return f"cannot be compared with {other}: {difference.reason}"
+        return f"cannot be compared with {other}"
     if difference.low > 0:
         return f"better than {other}"
     if difference.high < 0:

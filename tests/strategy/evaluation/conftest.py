@@ -30,15 +30,12 @@ RecordFactory = Callable[..., BacktestRecord]
 def _market(hours: int, rng: np.random.Generator) -> MarketRecord:
     returns = rng.standard_t(4, hours) * 0.0035
     leverage = 1.0 + 0.12 * np.sin(np.arange(hours) / 90.0) + np.cumsum(rng.normal(0, 0.0015, hours))
-    for start in rng.choice(np.arange(300, hours - 60), size=max(3, hours // 340), replace=False):
+    for start in rng.choice(np.arange(hours // 4, hours - 40), size=max(2, hours // 340), replace=False):
         length = int(rng.integers(3, 9))
         returns[start : start + length] -= rng.uniform(0.05, 0.12) / length
         returns[start + length : start + length + 40] += 0.0009
-        leverage[start + length :] *= 0.9
-        leverage[start : start + length] *= np.linspace(1.0, 0.9, length)
-        leverage[start + length : start + length + 200] *= np.linspace(
-            1.0, 1.1, leverage[start + length :].size
-        )[:200]
+        shape = np.concatenate([np.linspace(1.0, 0.9, length), np.linspace(0.9, 1.0, 200)])
+        leverage[start : start + shape.size] *= shape[: hours - start]
     close = 1800.0 * np.exp(np.cumsum(returns - returns.mean() + 2e-5))
     opened = np.concatenate([[close[0]], close[:-1]])
     wick = np.abs(rng.normal(0, 0.0012, (2, hours)))
@@ -104,7 +101,8 @@ def _decisions(
         probability[row : row + int(rng.integers(2, 10))] = rng.uniform(0.5, 0.7)
     probability[: min(168, n // 4)] = np.nan
     known = np.nan_to_num(probability)
-    wanted = np.where(known > 0.5, 0.4 + 0.6 * (known - 0.5), 0.0)
+    recent = pd.Series(known).rolling(24, min_periods=1).max().to_numpy()
+    wanted = np.where(recent > 0.5, 0.5 + 0.6 * (recent - 0.5), 0.0)
     rail = np.where(rng.random(n) < 0.004, "data_freshness", "").astype(object)
     rail[(wanted > 0.5) & (rng.random(n) < 0.5)] = "funding_spike"
     rail[n // 2 : n // 2 + 60] = "drawdown"

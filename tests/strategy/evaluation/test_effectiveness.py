@@ -123,4 +123,5 @@ def test_words_follow_the_paired_difference() -> None:
 def test_an_undefined_difference_is_not_judged() -> None:
     pnl = np.arange(1.0, 31.0)
     difference = compare(daily(pnl), {"other": daily(pnl)}, daily(pnl), BlockBootstrap(resamples=50))["other"]
-    assert judge(difference, "other").startswith("cannot be compared with other: ")
+    assert judge(difference, "other") == "cannot be compared with other"
+    assert difference.reason

@@ -1,0 +1,152 @@
+"""The report's page: layout, style and the script that draws the charts, as templates."""
+
+from string import Template
+
+PAGE = Template("""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:">
+<meta name="color-scheme" content="light dark">
+<title>${title}</title>
+<style>${style}</style>
+</head>
+<body>
+${banner}
+<main>
+<header><h1>${heading}</h1><p class="lead">${subtitle}</p></header>
+${body}
+</main>
+<script>${plotly}</script>
+<script type="application/json" id="figures">${figures}</script>
+<script>${script}</script>
+</body>
+</html>
+""")
+
+BANNER = Template('<div class="banner" role="alert"><strong>${word}</strong> ${sentence}</div>')
+
+SECTION = Template("<section><h2>${heading}</h2>\n${content}</section>\n")
+
+FIGURE = Template("""<figure>
+<h3>${heading}</h3>
+<div class="chart" data-figure="${key}" style="min-height:${height}px" role="img"
+ aria-label="${heading}"></div>
+<figcaption>${caption}</figcaption>
+</figure>
+""")
+
+STYLE = """
+:root { --paper: #ffffff; --ink: #1b1f24; --soft: #59636e; --rule: #d9dee4; --grid: #e8ebef;
+  --shade: #f5f7f9; --warn: #b42318; --hover: #ffffff; }
+@media (prefers-color-scheme: dark) { :root { --paper: #14171b; --ink: #e4e7eb; --soft: #9aa4af;
+  --rule: #343b44; --grid: #2a3038; --shade: #1c2026; --warn: #d92d20; --hover: #22272e; } }
+* { box-sizing: border-box; }
+html { color-scheme: light dark; }
+body { margin: 0; background: var(--paper); color: var(--ink); -webkit-font-smoothing: antialiased;
+  font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
+main { max-width: 1180px; margin: 0 auto; padding: 28px 24px 64px; }
+h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 4px; letter-spacing: -0.01em; text-wrap: balance; }
+h2 { font-size: 1.25rem; margin: 44px 0 10px; padding-top: 14px; border-top: 1px solid var(--rule); }
+h3 { font-size: 1rem; margin: 26px 0 0; }
+p { max-width: 78ch; margin: 8px 0; }
+.lead, figcaption, small { color: var(--soft); }
+.verdict p { font-size: 1.08rem; }
+.verdict p:first-child { font-weight: 600; }
+figure { margin: 0 0 8px; }
+figcaption { font-size: 0.85rem; max-width: 100ch; }
+.chart { width: 100%; }
+.scroll { overflow-x: auto; margin: 12px 0 16px; }
+table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
+th, td { padding: 6px 14px 6px 0; text-align: right; vertical-align: top;
+  border-bottom: 1px solid var(--rule); }
+th { color: var(--soft); font-weight: 500; vertical-align: bottom; }
+td.figure { white-space: nowrap; }
+td.figure small.reason { white-space: normal; max-width: 14em; margin-left: auto; }
+th.words, td.words { text-align: left; }
+td.words { min-width: 7em; }
+td small { display: block; font-size: 0.8rem; }
+tbody tr:hover { background: var(--shade); }
+ul { max-width: 86ch; padding-left: 1.2em; }
+.columns { display: flex; flex-wrap: wrap; gap: 8px 56px; align-items: flex-start; }
+.banner { position: sticky; top: 0; z-index: 10; background: var(--warn); color: #ffffff; text-align: center;
+  padding: 8px 16px; font-size: 0.95rem; }
+.banner strong { letter-spacing: 0.08em; margin-right: 8px; }
+@media print { .banner { position: static; } figure, tr { break-inside: avoid; } }
+"""
+
+SCRIPT = """
+(function () {
+  const store = JSON.parse(document.getElementById('figures').textContent);
+  const charts = Array.from(document.querySelectorAll('.chart'));
+  const dark = window.matchMedia('(prefers-color-scheme: dark)');
+  const settings = { displaylogo: false, responsive: true, plotlyServerURL: '', showTips: false,
+    modeBarButtonsToRemove: ['lasso2d', 'select2d', 'autoScale2d'] };
+  let range = null;
+  let following = false;
+
+  function revive(value) {
+    if (Array.isArray(value)) { return value.map(revive); }
+    if (value === null || typeof value !== 'object') { return value; }
+    if ('array$' in value) { return store.arrays[value['array$']]; }
+    const pairs = Object.entries(value).map(function (pair) { return [pair[0], revive(pair[1])]; });
+    return Object.fromEntries(pairs);
+  }
+  function theme(layout) {
+    const css = getComputedStyle(document.documentElement);
+    const read = function (name) { return css.getPropertyValue(name).trim(); };
+    const change = { 'font.color': read('--ink'), 'hoverlabel.bgcolor': read('--hover'),
+      'hoverlabel.font.color': read('--ink'), 'hoverlabel.bordercolor': read('--rule'),
+      'modebar.bgcolor': 'rgba(0,0,0,0)', 'modebar.color': read('--soft'),
+      'modebar.activecolor': read('--ink') };
+    const axes = Object.keys(layout).filter(function (key) { return /^[xy]axis[0-9]*$/.test(key); });
+    axes.forEach(function (key) {
+      change[key + '.gridcolor'] = read('--grid');
+      change[key + '.linecolor'] = read('--rule');
+    });
+    return change;
+  }
+  function linked(chart) { return chart.drawn && chart.layout.meta && chart.layout.meta.linked; }
+  function zoom(chart, to) {
+    return Plotly.relayout(chart, to ? { 'xaxis.range': to.slice() } : { 'xaxis.autorange': true });
+  }
+  function follow(source, event) {
+    if (following) { return; }
+    const from = event['xaxis.range[0]'] || event['xaxis2.range[0]'];
+    const until = event['xaxis.range[1]'] || event['xaxis2.range[1]'];
+    const whole = event['xaxis.autorange'] || event['xaxis2.autorange'];
+    if (!whole && from === undefined) { return; }
+    range = whole ? null : [from, until];
+    following = true;
+    Promise.all(charts.filter(function (chart) { return chart !== source && linked(chart); })
+      .map(function (chart) { return zoom(chart, range); })).finally(function () { following = false; });
+  }
+  function draw(chart) {
+    if (chart.started) { return; }
+    chart.started = true;
+    const figure = revive(store.figures[chart.dataset.figure]);
+    Plotly.newPlot(chart, figure.data, figure.layout, settings).then(function () {
+      chart.drawn = true;
+      Plotly.relayout(chart, theme(chart.layout));
+      if (linked(chart)) {
+        if (range) { zoom(chart, range); }
+        chart.on('plotly_relayout', function (event) { follow(chart, event); });
+      }
+    });
+  }
+  const watcher = new IntersectionObserver(function (entries) {
+    entries.filter(function (entry) { return entry.isIntersecting; }).forEach(function (entry) {
+      watcher.unobserve(entry.target);
+      draw(entry.target);
+    });
+  }, { rootMargin: '500px' });
+  charts.forEach(function (chart) { watcher.observe(chart); });
+  window.addEventListener('beforeprint', function () { charts.forEach(draw); });
+  dark.addEventListener('change', function () {
+    charts.filter(function (chart) { return chart.drawn; })
+      .forEach(function (chart) { Plotly.relayout(chart, theme(chart.layout)); });
+  });
+})();
+"""
