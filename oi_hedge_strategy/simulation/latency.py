@@ -2,8 +2,9 @@
 
 The engine looks at orders in flight only when data or a timer moves its time, so that with hourly bars an
 order sent after a close would be matched an hour later. This module sets a time alert on the venue's clock
-for the arrival of every order, change and cancellation: the alert does nothing itself, but the engine
-then delivers what has arrived by that time and matches it against the last known market.
+for the arrival of every order, change and cancellation; at that time the venue takes in what has arrived and
+matches it against the last known market. It does so within the alert, not after it, so that an order which
+answers the fill (a stop for a new position) gets an alert of its own before the engine moves to the next bar.
 """
 
 from nautilus_trader.backtest.config import SimulationModuleConfig
@@ -41,7 +42,10 @@ class LatencyModule(SimulationModule):
             self.clock.set_time_alert_ns(name, arrival, self._on_arrival)
 
     def _on_arrival(self, event: TimeEvent) -> None:
-        """Do nothing: the engine delivers messages once the time has moved."""
+        """Take in what has arrived and match it, as the engine does after each timestamp."""
+        self.exchange.process(event.ts_event)
+        for engine in self.exchange.get_matching_engines().values():
+            engine.iterate(event.ts_event)
 
     def pre_process(self, data: object) -> None:
         """Do nothing: order events drive the module."""
