@@ -20,7 +20,7 @@ from nautilus_trader.core.data import Data
 from nautilus_trader.core.uuid import UUID4
 from nautilus_trader.model.data import Bar, FundingRateUpdate, MarkPriceUpdate, QuoteTick, TradeTick
 from nautilus_trader.model.enums import PositionAdjustmentType
-from nautilus_trader.model.events import PositionAdjusted, PositionEvent
+from nautilus_trader.model.events import PositionAdjusted, PositionChanged, PositionEvent
 from nautilus_trader.model.identifiers import InstrumentId, PositionId
 from nautilus_trader.model.objects import Money
 from oi_hedge_catalog.errors import ConfigError, DataError
@@ -238,6 +238,10 @@ class FundingModule(SimulationModule):
                 ts_now,
             )
         )
+        if position.is_open:
+            # The portfolio keeps realized profit until a position event; a closed one would count a trade.
+            event = PositionChanged.create(position, position.last_event, UUID4(), ts_now)
+            self.msgbus.send("Portfolio.update_position", event)
 
     def log_diagnostics(self, logger: object) -> None:
         """Log what was paid and received."""
