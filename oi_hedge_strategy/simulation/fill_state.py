@@ -5,13 +5,14 @@ from collections import Counter, deque
 from nautilus_trader.backtest.config import SimulationModuleConfig
 from nautilus_trader.backtest.modules import SimulationModule
 from nautilus_trader.core.data import Data
-from nautilus_trader.model.data import Bar, BarType
-from nautilus_trader.model.enums import OrderSide, PriceType
+from nautilus_trader.model.data import Bar
+from nautilus_trader.model.enums import OrderSide
 from nautilus_trader.model.events import OrderFilled
 from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.instruments import Instrument
 from oi_hedge_catalog.errors import ConfigError
 
+from oi_hedge_strategy.simulation.bars import ExecutionBars
 from oi_hedge_strategy.simulation.fills import CostQuote, ImpactFillModel
 from oi_hedge_strategy.simulation.records import FillCost, publish
 
@@ -43,8 +44,7 @@ class ImpactStateModule(SimulationModule):
     def __init__(self, config: ImpactStateModuleConfig) -> None:
         super().__init__(config)
         self.fills: deque[FillCost] = deque(maxlen=config.keep_records)
-        self._durations: dict[BarType, int] = {}
-        self._finest: dict[InstrumentId, int] = {}
+        self._bars = ExecutionBars()
         self._matching: InstrumentId | None = None
         self._counts = Counter[str]()
 
@@ -63,14 +63,7 @@ class ImpactStateModule(SimulationModule):
 
     def pre_process(self, data: Data) -> None:
         """Announce a bar to the fill model before it is matched."""
-        if not isinstance(data, Bar):
-            return
-        duration = self._durations.get(data.bar_type)
-        if duration is None:
-            duration = self._durations[data.bar_type] = _duration(data.bar_type)
-        finest = self._finest.setdefault(data.bar_type.instrument_id, duration)
-        if duration <= finest:
-            self._finest[data.bar_type.instrument_id] = duration
+        if isinstance(data, Bar) and (duration := self._bars.duration(data)) is not None:
             self.exchange.fill_model.begin_bar(data, duration)
             self._matching = data.bar_type.instrument_id
 
@@ -105,19 +98,9 @@ class ImpactStateModule(SimulationModule):
         """Forget all bars and records."""
         self.exchange.fill_model.reset()
         self.fills.clear()
-        self._finest.clear()
+        self._bars.reset()
         self._matching = None
         self._counts.clear()
-
-
-def _duration(bar_type: BarType) -> int:
-    spec = bar_type.spec
-    if not spec.is_time_aggregated() or spec.price_type not in (PriceType.LAST, PriceType.MID):
-        raise ConfigError(
-            f"bars {bar_type}: market impact expects time bars of LAST or MID prices to measure daily volume "
-            "and volatility; load such bars for this venue."
-        )
-    return int(spec.get_interval_ns())
 
 
 def _fill_cost(event: OrderFilled, quote: CostQuote, instrument: Instrument) -> FillCost:

@@ -258,7 +258,7 @@ def _settlement_time(update: FundingRateUpdate) -> int:
     if abs(update.ts_event - boundary) > NS_PER_MINUTE:
         raise DataError(
             f"settled funding rate of {update.instrument_id}: expected ts_event within a minute of a whole "
-            f"hour, found {update.ts_event}; if the venue publishes predicted rates, set the funding module's "
-            "`rates` to 'predicted'."
+            f"hour, found {update.ts_event}; if the venue publishes predicted rates, set the funding "
+            "module's `rates` to 'predicted'."
         )
     return boundary

@@ -18,33 +18,31 @@ What is assumed:
 """
 
 from collections import deque
-from collections.abc import Sequence
 from typing import Literal
 
 from nautilus_trader.backtest.config import SimulationModuleConfig
 from nautilus_trader.backtest.modules import SimulationModule
 from nautilus_trader.core.data import Data
 from nautilus_trader.model.data import Bar, QuoteTick, TradeTick
-from nautilus_trader.model.events import AccountState
+from nautilus_trader.model.events import AccountState, PositionClosed, PositionEvent
 from nautilus_trader.model.identifiers import InstrumentId, PositionId
-from nautilus_trader.model.objects import Currency, Money, Price
+from nautilus_trader.model.objects import Money, Price
 from nautilus_trader.model.position import Position
 from oi_hedge_catalog.errors import ConfigError, DataError
 
-from oi_hedge_strategy.margin import (
-    BINANCE_ETHUSDT_TIERS,
-    MarginPosition,
-    MarginSchedule,
-    TierRow,
-    breach_price,
-)
+from oi_hedge_strategy.margin import BINANCE_ETHUSDT_TIERS, MarginSchedule, TierRow, breach_price
+from oi_hedge_strategy.simulation.bars import ExecutionBars
 from oi_hedge_strategy.simulation.closing import LIQUIDATION_TAG, cancel_orders, force_close
 from oi_hedge_strategy.simulation.fill_state import MATCHED_PRIORITY
 from oi_hedge_strategy.simulation.fills import ImpactFillModel
 from oi_hedge_strategy.simulation.impact import worse_price
+from oi_hedge_strategy.simulation.margin_group import (
+    MarginGroup,
+    cross_groups,
+    isolated_groups,
+    margin_position,
+)
 from oi_hedge_strategy.simulation.records import PositionLiquidated, publish
-
-Prices = dict[InstrumentId, float]
 
 
 class LiquidationModuleConfig(SimulationModuleConfig, frozen=True):
@@ -85,11 +83,19 @@ class LiquidationModule(SimulationModule):
             InstrumentId.from_str(key): MarginSchedule.of(rows)
             for key, rows in (config.instrument_tiers or {}).items()
         }
-        self._isolated = config.margin_mode == "isolated"
+        self._group = isolated_groups if config.margin_mode == "isolated" else cross_groups
         self._fee_rate = config.fee_rate
+        self._bars = ExecutionBars()
+        self.liquidations: deque[PositionLiquidated] = deque(maxlen=config.keep_records)
+        self._clear()
+
+    def _clear(self) -> None:
+        self._open: dict[PositionId, Position] = {}
+        self._matching: Bar | None = None
         self._stale = False
         self._count = 0
-        self.liquidations: deque[PositionLiquidated] = deque(maxlen=config.keep_records)
+        self._bars.reset()
+        self.liquidations.clear()
 
     def register_venue(self, exchange: object) -> None:
         """Bind to the venue; its fill model must be an `ImpactFillModel`."""
@@ -102,83 +108,75 @@ class LiquidationModule(SimulationModule):
         venue = self.exchange.id
         self.msgbus.subscribe(f"data.bars.*.{venue}-*", self._on_matched, priority=MATCHED_PRIORITY + 1)
         self.msgbus.subscribe(f"events.account.{venue}-*", self._on_account)
+        self.msgbus.subscribe("events.position.*", self._on_position)
 
     def pre_process(self, data: Data) -> None:
-        """Take note of quotes and trades, so that the account is checked after them."""
-        if isinstance(data, QuoteTick | TradeTick):
+        """Take note of what is about to be matched."""
+        if isinstance(data, Bar):
+            self._matching = data if self._bars.duration(data) is not None else None
+        elif isinstance(data, QuoteTick | TradeTick):
             self._stale = True
 
     def _on_account(self, event: AccountState) -> None:
         self._stale = True
+
+    def _on_position(self, event: PositionEvent) -> None:
+        if event.instrument_id.venue != self.exchange.id:
+            return
+        if isinstance(event, PositionClosed):
+            self._open.pop(event.position_id, None)
+        else:
+            self._open[event.position_id] = self.cache.position(event.position_id)
 
     def process(self, ts_now: int) -> None:
         """Check the account at current prices if it or a quote has changed."""
         if not self._stale:
             return
         self._stale = False
-        for group in self._groups(self.cache.positions_open(venue=self.exchange.id)):
+        for group in self._groups():
             prices = self._current_prices(group)
-            if self._excess(group, prices) <= 0.0:
+            if group.excess(prices) <= 0.0:
                 self._liquidate(group, prices, ts_now)
 
     def _on_matched(self, bar: Bar) -> None:
-        instrument_id = bar.bar_type.instrument_id
-        for group in self._groups(self.cache.positions_open(venue=self.exchange.id)):
-            inside = [p for p in group if p.instrument_id == instrument_id]
+        if self._matching is None or bar is not self._matching or not self._open:
+            return
+        for group in self._groups():
+            inside = [p for p in group.positions if p.instrument_id == bar.bar_type.instrument_id]
             if any(p.last_event.ts_event == bar.ts_init for p in inside):
-                self._check_path(group, instrument_id, bar, (bar.close, bar.close))
+                self._check_path(group, bar, (bar.close, bar.close))
             elif inside:
-                self._check_path(group, instrument_id, bar, (bar.open, bar.low, bar.high))
+                self._check_path(group, bar, (bar.open, bar.low, bar.high))
 
-    def _check_path(
-        self, group: Sequence[Position], instrument_id: InstrumentId, bar: Bar, path: tuple[Price, ...]
-    ) -> None:
+    def _check_path(self, group: MarginGroup, bar: Bar, path: tuple[Price, ...]) -> None:
         """Liquidate a group at its first breach between the path's first price and each of the others."""
         prices = self._current_prices(group)
         start, *extremes = map(float, path)
+
+        def excess(price: float) -> float:
+            prices[bar.bar_type.instrument_id] = price
+            return group.excess(prices)
+
         for extreme in extremes:
-            breach = breach_price(lambda p: self._excess(group, {**prices, instrument_id: p}), start, extreme)
+            breach = breach_price(excess, start, extreme)
             if breach is not None:
-                self._liquidate(group, {**prices, instrument_id: breach}, bar.ts_init)
+                prices[bar.bar_type.instrument_id] = breach
+                self._liquidate(group, prices, bar.ts_init)
                 return
 
-    def _groups(self, positions: Sequence[Position]) -> list[list[Position]]:
-        """Return the positions that answer for each other."""
-        if self._isolated:
-            return [[position] for position in positions]
-        groups: dict[Currency, list[Position]] = {}
-        for position in positions:
-            groups.setdefault(position.settlement_currency, []).append(position)
-        return list(groups.values())
+    def _groups(self) -> list[MarginGroup]:
+        """Return the open positions, grouped by the margin that answers for them."""
+        if not self._open:
+            return []
+        positions = list(self._open.values())
+        margins = [
+            margin_position(p, self._schedules.get(p.instrument_id, self._schedule)) for p in positions
+        ]
+        return self._group(self.exchange.get_account(), positions, margins)
 
-    def _wallet(self, group: Sequence[Position]) -> float:
-        """Return the margin that answers for a group, before unrealized profit and loss."""
-        first = group[0]
-        account = self.exchange.get_account()
-        if self._isolated:
-            leverage = float(account.leverage(first.instrument_id))
-            return self._margin_position(first).notional(first.avg_px_open) / leverage
-        balance = account.balance_total(first.settlement_currency)
-        if balance is None:
-            raise ConfigError(
-                f"liquidation of {first.instrument_id}: the account at {self.exchange.id} has no "
-                f"{first.settlement_currency} balance; add it to the venue's starting balances."
-            )
-        return float(balance)
-
-    def _margin_position(self, position: Position) -> MarginPosition:
-        schedule = self._schedules.get(position.instrument_id, self._schedule)
-        quantity = position.signed_qty * float(position.multiplier)
-        return MarginPosition(quantity, position.avg_px_open, schedule, position.is_inverse)
-
-    def _excess(self, group: Sequence[Position], prices: Prices) -> float:
-        """Return equity less maintenance margin of a group."""
-        terms = (self._margin_position(p).excess(prices[p.instrument_id]) for p in group)
-        return self._wallet(group) + sum(terms)
-
-    def _current_prices(self, group: Sequence[Position]) -> Prices:
-        prices: Prices = {}
-        for position in group:
+    def _current_prices(self, group: MarginGroup) -> dict[InstrumentId, float]:
+        prices: dict[InstrumentId, float] = {}
+        for position in group.positions:
             middle = self.exchange.get_book(position.instrument_id).midpoint()
             if middle is None:
                 raise DataError(
@@ -188,61 +186,53 @@ class LiquidationModule(SimulationModule):
             prices[position.instrument_id] = float(middle)
         return prices
 
-    def _liquidate(self, group: Sequence[Position], prices: Prices, ts: int) -> None:
+    def _liquidate(self, group: MarginGroup, prices: dict[InstrumentId, float], ts: int) -> None:
         for instrument_id in prices:
             cancel_orders(self.exchange, instrument_id)
-        wallet = self._wallet(group)
-        margins = {p.id: self._margin_position(p) for p in group}
-        equity = wallet + sum(margins[p.id].unrealized_pnl(prices[p.instrument_id]) for p in group)
-        maintenance = equity - self._excess(group, prices)
-        closes, left, insurance = self._closing_prices(group, prices, wallet)
-        for position in group:
-            fee = min(self._fee_rate * margins[position.id].notional(closes[position.id]), left)
-            left -= fee
+        equity = group.equity(prices)
+        maintenance = equity - group.excess(prices)
+        market = [self._market_price(p, prices[p.instrument_id]) for p in group.positions]
+        closes, left, insurance = group.settle(market)
+        for i, position in enumerate(group.positions):
+            price = closes[i]
+            if insurance[i] > 0.0:
+                price = self._in_favour(position, price)
+            fee = Money(
+                min(self._fee_rate * group.margins[i].notional(price), left), position.settlement_currency
+            )
+            left = max(left - float(fee), 0.0)
             self._count += 1
-            name = f"{LIQUIDATION_TAG}-{self.exchange.id}-{self._count}"
-            fee_paid = Money(fee, position.settlement_currency)
             record = PositionLiquidated(
                 instrument_id=position.instrument_id,
                 strategy_id=position.strategy_id.value,
                 position_id=position.id.value,
-                client_order_id=name,
+                client_order_id=f"{LIQUIDATION_TAG}-{self.exchange.id}-{self._count}",
                 quantity=position.signed_qty,
                 reference_price=prices[position.instrument_id],
-                price=closes[position.id],
+                price=price,
                 equity=equity,
                 maintenance=maintenance,
-                fee=float(fee_paid),
-                insurance=insurance.get(position.id, 0.0),
+                fee=float(fee),
+                insurance=insurance[i],
                 currency=position.settlement_currency.code,
                 ts_event=ts,
                 ts_init=ts,
             )
-            force_close(self.exchange, position, closes[position.id], fee_paid, name, ts)
+            force_close(self.exchange, position, price, fee, record.client_order_id, ts)
             self.liquidations.append(record)
             publish(self, record)
 
-    def _closing_prices(
-        self, group: Sequence[Position], prices: Prices, wallet: float
-    ) -> tuple[dict[PositionId, float], float, dict[PositionId, float]]:
-        """Return each position's fill price, what is left of the margin, and the insurance fund's losses."""
-        closes: dict[PositionId, float] = {}
-        pnls: dict[PositionId, float] = {}
-        for position in group:
-            instrument = self.exchange.instruments[position.instrument_id]
-            side = -1 if position.signed_qty > 0.0 else 1
-            reference = prices[position.instrument_id]
-            quote = self.exchange.fill_model.quote(instrument, side, float(position.quantity), reference)
-            closes[position.id] = quote.price
-            pnls[position.id] = self._margin_position(position).unrealized_pnl(quote.price)
-        left = wallet + sum(pnls.values())
-        if left >= 0.0:
-            return closes, left, {}
-        worst = min(group, key=lambda p: pnls[p.id])
-        bankruptcy = self._margin_position(worst).price_for_pnl(pnls[worst.id] - left)
-        tick = float(self.exchange.instruments[worst.instrument_id].price_increment)
-        closes[worst.id] = worse_price(bankruptcy, 0.0, 1 if worst.signed_qty > 0.0 else -1, tick)
-        return closes, 0.0, {worst.id: -left}
+    def _market_price(self, position: Position, reference: float) -> float:
+        """Return what the market gives for `position`, with spread and impact."""
+        instrument = self.exchange.instruments[position.instrument_id]
+        side = -1 if position.signed_qty > 0.0 else 1
+        quote = self.exchange.fill_model.quote(instrument, side, float(position.quantity), reference)
+        return float(quote.price)
+
+    def _in_favour(self, position: Position, price: float) -> float:
+        """Return `price` rounded to the tick so that closing there does not overdraw the account."""
+        tick = float(self.exchange.instruments[position.instrument_id].price_increment)
+        return worse_price(price, 0.0, 1 if position.signed_qty > 0.0 else -1, tick)
 
     def log_diagnostics(self, logger: object) -> None:
         """Log how many positions were liquidated."""
@@ -250,6 +240,4 @@ class LiquidationModule(SimulationModule):
 
     def reset(self) -> None:
         """Forget all liquidations."""
-        self._stale = False
-        self._count = 0
-        self.liquidations.clear()
+        self._clear()

@@ -17,6 +17,7 @@ from nautilus_trader.model.instruments import CryptoPerpetual
 from nautilus_trader.model.objects import Money, Price, Quantity
 from nautilus_trader.model.orders import Order
 from nautilus_trader.trading.strategy import Strategy
+
 from oi_hedge_strategy.simulation.ledger import SimulationLedger
 from oi_hedge_strategy.simulation.venue import hedge_venue_config
 
@@ -104,7 +105,7 @@ class Script(Strategy):
 class Market:
     """Build bars, run them with a script, and give access to what came of it."""
 
-    HOUR, START, LAG, FREE = HOUR, START, LAG, FREE
+    HOUR, START, LAG, FREE, Script = HOUR, START, LAG, FREE, Script
 
     def __init__(self) -> None:
         self.engines: list[BacktestEngine] = []
@@ -118,7 +119,7 @@ class Market:
         return BarType.from_str(f"{self.instrument.id}-1-HOUR-LAST-EXTERNAL")
 
     def bars(self, *rows: float | tuple[float, float, float, float], volume: float = 1000.0) -> list[Bar]:
-        """Return hourly bars; a number is a bar whose four prices are equal. The i-th closes at START + (i+1) h."""
+        """Return hourly bars, the i-th closing at START + (i + 1) h; a number is a bar of one price."""
         bars = []
         for i, row in enumerate(rows):
             prices = row if isinstance(row, tuple) else (row,) * 4
@@ -159,7 +160,7 @@ class Market:
             engine.add_data(data)
         self.ledger = SimulationLedger()
         engine.add_actor(self.ledger)
-        script = Script(self.bar_type, actions)
+        script = Script(bars[0].bar_type, actions)
         engine.add_strategy(script)
         engine.run()
         self.engine = engine

@@ -2,9 +2,14 @@
 
 import math
 import random
+from decimal import Decimal
 
 import pytest
+from nautilus_trader.model.data import Bar, BarType
+from nautilus_trader.model.enums import OrderSide, TrailingOffsetType, TriggerType
+from nautilus_trader.model.objects import Price, Quantity
 from oi_hedge_catalog.errors import ConfigError
+
 from oi_hedge_strategy.simulation.fills import ImpactFillModel, ImpactFillModelConfig
 from oi_hedge_strategy.simulation.impact import (
     ImpactParameters,
@@ -101,9 +106,7 @@ def test_fill_model_leaves_the_global_random_state_alone() -> None:
 
 
 def test_market_order_fills_at_close_with_cost(market) -> None:
-    script = market.run(
-        market.bars(1990.0, 2000.0, 2100.0), {1: lambda s: s.market(100.0)}, impact=DEFAULTS
-    )
+    script = market.run(market.bars(1990.0, 2000.0, 2100.0), {1: lambda s: s.market(100.0)}, impact=DEFAULTS)
     # 41 bps of 2000 is 8.20
     assert [float(f.last_px) for f in script.fills] == [2008.20]
     (cost,) = market.ledger.fill_costs
@@ -172,8 +175,11 @@ def test_stop_inside_a_bar_does_not_know_that_bar_but_an_order_after_its_close_d
     bars = market.bars(*calm, crash, 1600.0)
     script = market.run(
         bars,
-        {0: lambda s: s.market(100.0), 29: lambda s: s.stop_market(-100.0, "1990.00"),
-         30: lambda s: s.market(100.0)},
+        {
+            0: lambda s: s.market(100.0),
+            29: lambda s: s.stop_market(-100.0, "1990.00"),
+            30: lambda s: s.market(100.0),
+        },
         impact={"warmup_days": 1.0, "half_life_days": 1.0},
     )
     first, stop, after = market.ledger.fill_costs
@@ -196,11 +202,43 @@ def test_cutting_off_later_bars_leaves_earlier_fills_unchanged(market) -> None:
     actions[5] = lambda s: s.stop_market(-5.0, "1850.00")
     runs = []
     for end in (60, 40):
-        script = market.run(
-            market.bars(*rows)[:end], actions, impact={"warmup_days": 0.5}, latency_ms=200.0
-        )
+        script = market.run(market.bars(*rows)[:end], actions, impact={"warmup_days": 0.5}, latency_ms=200.0)
         last = script.seen * market.HOUR + market.START + market.HOUR
-        runs.append([(f.ts_event, str(f.last_px), str(f.last_qty)) for f in script.fills if f.ts_event <= last])
+        runs.append(
+            [(f.ts_event, str(f.last_px), str(f.last_qty)) for f in script.fills if f.ts_event <= last]
+        )
     whole, cut = runs
     assert len(cut) >= 6
     assert whole[: len(cut)] == cut
+
+
+def test_bars_that_are_not_of_time_are_refused(market) -> None:
+    ticks = BarType.from_str(f"{market.instrument.id}-100-TICK-LAST-EXTERNAL")
+    bars = [
+        Bar(ticks, b.open, b.high, b.low, b.close, b.volume, b.ts_event, b.ts_init)
+        for b in market.bars(2000.0, 2000.0)
+    ]
+    with pytest.raises(ConfigError, match="time bars"):
+        market.run(bars, {})
+
+
+def test_trailing_stop_fills_from_where_it_had_trailed_to(market) -> None:
+    def trail(s) -> None:
+        instrument_id = s.bar_type.instrument_id
+        s.submit_order(
+            s.order_factory.trailing_stop_market(
+                instrument_id,
+                OrderSide.SELL,
+                Quantity.from_str("10.000"),
+                trailing_offset=Decimal(20),
+                trigger_type=TriggerType.LAST_PRICE,
+                trailing_offset_type=TrailingOffsetType.PRICE,
+                trigger_price=Price.from_str("1980.00"),
+            )
+        )
+
+    bars = market.bars(2000.0, (2001.0, 2100.0, 1900.0, 1950.0), 1950.0)
+    script = market.run(bars, {0: lambda s: (s.market(10.0), trail(s))})
+    assert len(script.fills) == 2
+    assert float(script.fills[1].last_px) > 1980.0
+    assert market.ledger.fill_costs[1].reference_price == float(script.fills[1].last_px)

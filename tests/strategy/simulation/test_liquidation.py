@@ -1,12 +1,15 @@
 """Forced liquidation, by hand and in the engine."""
 
 import math
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from nautilus_trader.model.currencies import ETH
+from nautilus_trader.model.data import Bar, BarType, FundingRateUpdate
 from nautilus_trader.model.enums import OrderStatus
 from oi_hedge_catalog.errors import ConfigError
+
 from oi_hedge_strategy.margin import (
     MarginPosition,
     MarginSchedule,
@@ -15,14 +18,19 @@ from oi_hedge_strategy.margin import (
     tiered_liquidation_price,
 )
 from oi_hedge_strategy.simulation.closing import LIQUIDATION_TAG
+from oi_hedge_strategy.simulation.margin_group import MarginGroup
 
 FLAT = {"tiers": [[1e12, 0.005, 0.0]], "fee_rate": 0.0}
 
 
 @pytest.mark.parametrize(
     ("leverage", "side", "expected"),
-    [(10.0, 1, 2000.0 * 0.9 / 0.995), (10.0, -1, 2000.0 * 1.1 / 1.005),
-     (25.0, 1, 1929.6482412060301), (25.0, -1, 2069.6517412935323)],
+    [
+        (10.0, 1, 2000.0 * 0.9 / 0.995),
+        (10.0, -1, 2000.0 * 1.1 / 1.005),
+        (25.0, 1, 1929.6482412060301),
+        (25.0, -1, 2069.6517412935323),
+    ],
 )
 def test_liquidation_price_by_hand(leverage: float, side: int, expected: float) -> None:
     assert liquidation_price(2000.0, leverage, 0.005, side) == pytest.approx(expected, rel=1e-12)
@@ -35,7 +43,9 @@ def test_fresh_long_at_25x_is_liquidated_3_52_percent_below_entry() -> None:
 @pytest.mark.parametrize("inverse", [False, True])
 @pytest.mark.parametrize("side", [1, -1])
 @pytest.mark.parametrize("leverage", [2.0, 10.0, 25.0])
-def test_margin_equals_maintenance_at_the_liquidation_price(leverage: float, side: int, inverse: bool) -> None:
+def test_margin_equals_maintenance_at_the_liquidation_price(
+    leverage: float, side: int, inverse: bool
+) -> None:
     price = liquidation_price(2000.0, leverage, 0.005, side, inverse)
     position = MarginPosition(side * 3.0, 2000.0, MarginSchedule.flat(0.005), inverse)
     margin = position.notional(2000.0) / leverage
@@ -49,17 +59,30 @@ def test_unlevered_positions_that_cannot_be_liquidated() -> None:
 
 @pytest.mark.parametrize(
     ("entry", "leverage", "mmr", "side"),
-    [(0.0, 2.0, 0.01, 1), (1.0, 0.5, 0.01, 1), (1.0, 2.0, 1.0, 1), (1.0, 2.0, 0.01, 0), (1.0, 100.0, 0.02, 1)],
+    [
+        (0.0, 2.0, 0.01, 1),
+        (1.0, 0.5, 0.01, 1),
+        (1.0, 2.0, 1.0, 1),
+        (1.0, 2.0, 0.01, 0),
+        (1.0, 100.0, 0.02, 1),
+    ],
 )
-def test_impossible_liquidation_prices_are_refused(entry: float, leverage: float, mmr: float, side: int) -> None:
+def test_impossible_liquidation_prices_are_refused(
+    entry: float, leverage: float, mmr: float, side: int
+) -> None:
     with pytest.raises(ConfigError):
         liquidation_price(entry, leverage, mmr, side)
 
 
 @pytest.mark.parametrize(
     ("notional", "margin"),
-    [(100_000.0, 400.0), (300_000.0, 1_200.0), (500_000.0, 2_200.0), (10_000_000.0, 88_000.0),
-     (1_000_000_000.0, 219_493_000.0)],
+    [
+        (100_000.0, 400.0),
+        (300_000.0, 1_200.0),
+        (500_000.0, 2_200.0),
+        (10_000_000.0, 88_000.0),
+        (1_000_000_000.0, 219_493_000.0),
+    ],
 )
 def test_binance_maintenance_margin_by_hand(notional: float, margin: float) -> None:
     assert MarginSchedule().maintenance(notional) == pytest.approx(margin)
@@ -67,9 +90,13 @@ def test_binance_maintenance_margin_by_hand(notional: float, margin: float) -> N
 
 def test_tiered_liquidation_price_by_hand() -> None:
     # 300 ETH at 2000, 60,000 margin: tier 0.5 %, amount 300: (60000 + 300 - 600000) / (1.5 - 300)
-    assert tiered_liquidation_price(300.0, 2000.0, 60_000.0, MarginSchedule()) == pytest.approx(539_700.0 / 298.5)
+    assert tiered_liquidation_price(300.0, 2000.0, 60_000.0, MarginSchedule()) == pytest.approx(
+        539_700.0 / 298.5
+    )
     # short: (60000 + 300 + 600000) / (1.5 + 300)
-    assert tiered_liquidation_price(-300.0, 2000.0, 60_000.0, MarginSchedule()) == pytest.approx(660_300.0 / 301.5)
+    assert tiered_liquidation_price(-300.0, 2000.0, 60_000.0, MarginSchedule()) == pytest.approx(
+        660_300.0 / 301.5
+    )
 
 
 @pytest.mark.parametrize("quantity", [50.0, -148.0, 149.9, 4000.0, -40_000.0, 500_000.0])
@@ -82,7 +109,13 @@ def test_tiered_liquidation_price_solves_its_own_tier(quantity: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "rows", [[], [[100.0, 0.01, 0.0], [50.0, 0.02, 0.5]], [[100.0, 0.01, 0.0], [200.0, 0.02, 3.0]], [[1.0, 2.0, 0.0]]]
+    "rows",
+    [
+        [],
+        [[100.0, 0.01, 0.0], [50.0, 0.02, 0.5]],
+        [[100.0, 0.01, 0.0], [200.0, 0.02, 3.0]],
+        [[1.0, 2.0, 0.0]],
+    ],
 )
 def test_broken_margin_tables_are_refused(rows: list[list[float]]) -> None:
     with pytest.raises(ConfigError, match="margin tier"):
@@ -99,8 +132,11 @@ def long_at(market: Any, leverage: float, bar: tuple[float, float, float, float]
     """Buy 10 ETH at 2000 with all of the balance as margin, then see one more bar and a quiet one."""
     values.setdefault("liquidation", FLAT)
     return market.run(
-        market.bars(2000.0, bar, bar[3]), {0: lambda s: s.market(10.0)}, balance=f"{20_000.0 / leverage} USDT",
-        leverage=leverage, **values,
+        market.bars(2000.0, bar, bar[3]),
+        {0: lambda s: s.market(10.0)},
+        balance=f"{20_000.0 / leverage} USDT",
+        leverage=leverage,
+        **values,
     )
 
 
@@ -130,8 +166,11 @@ def test_bar_that_stays_just_above_the_price_does_not_liquidate(market) -> None:
 
 def test_short_is_liquidated_by_the_high(market) -> None:
     market.run(
-        market.bars(2000.0, (2000.0, 2400.0, 1990.0, 1995.0)), {0: lambda s: s.market(-10.0)},
-        balance="2000 USDT", leverage=10.0, liquidation=FLAT,
+        market.bars(2000.0, (2000.0, 2400.0, 1990.0, 1995.0)),
+        {0: lambda s: s.market(-10.0)},
+        balance="2000 USDT",
+        leverage=10.0,
+        liquidation=FLAT,
     )
     (record,) = market.ledger.liquidations
     assert record.reference_price == pytest.approx(2000.0 * 1.1 / 1.005)
@@ -186,7 +225,9 @@ def test_resting_stop_comes_before_the_liquidation(market) -> None:
     script = market.run(
         market.bars(2000.0, 2000.0, (2000.0, 2000.0, 1700.0, 1900.0)),
         {0: lambda s: s.market(10.0), 1: lambda s: s.stop_market(-10.0, "1900.00")},
-        balance="2000 USDT", leverage=10.0, liquidation=FLAT,
+        balance="2000 USDT",
+        leverage=10.0,
+        liquidation=FLAT,
     )
     assert market.ledger.liquidations == []
     assert float(script.fills[1].last_px) == 1900.0
@@ -197,7 +238,9 @@ def test_stop_beyond_the_liquidation_price_is_cancelled_first(market) -> None:
     script = market.run(
         market.bars(2000.0, 2000.0, (2000.0, 2000.0, 1790.0, 1900.0), 1750.0),
         {0: lambda s: s.market(10.0), 1: lambda s: s.stop_market(-10.0, "1780.00")},
-        balance="2000 USDT", leverage=10.0, liquidation=FLAT,
+        balance="2000 USDT",
+        leverage=10.0,
+        liquidation=FLAT,
     )
     assert len(market.ledger.liquidations) == 1
     assert script.resting[0].status == OrderStatus.CANCELED
@@ -210,7 +253,9 @@ def test_strategy_cannot_escape_by_selling_at_the_close_of_the_fatal_bar(market)
     script = market.run(
         market.bars(2000.0, (2000.0, 2010.0, 1700.0, 2005.0), 2005.0),
         {0: lambda s: s.market(10.0), 1: lambda s: s.close_all_positions(s.bar_type.instrument_id)},
-        balance="2000 USDT", leverage=10.0, liquidation=FLAT,
+        balance="2000 USDT",
+        leverage=10.0,
+        liquidation=FLAT,
     )
     assert len(market.ledger.liquidations) == 1
     assert len(script.fills) == 2
@@ -219,22 +264,25 @@ def test_strategy_cannot_escape_by_selling_at_the_close_of_the_fatal_bar(market)
 def test_position_opened_inside_the_bar_is_checked_at_its_close_only(market) -> None:
     # the limit fills at 1900 on the way to 1650, and the bar closes back at 1890
     script = market.run(
-        market.bars(2000.0, (1990.0, 1995.0, 1650.0, 1890.0), 1890.0), {0: lambda s: s.limit(10.0, "1900.00")},
-        balance="1900 USDT", leverage=10.0, liquidation=FLAT,
+        market.bars(2000.0, (1990.0, 1995.0, 1650.0, 1890.0), 1890.0),
+        {0: lambda s: s.limit(10.0, "1900.00")},
+        balance="1900 USDT",
+        leverage=10.0,
+        liquidation=FLAT,
     )
     assert float(script.fills[0].last_px) == 1900.0
     assert market.ledger.liquidations == []
 
 
 def test_account_drained_by_funding_is_liquidated_at_the_market(market) -> None:
-    from decimal import Decimal
-
-    from nautilus_trader.model.data import FundingRateUpdate
-
     ts = market.START + 8 * market.HOUR
     rate = FundingRateUpdate(market.instrument.id, Decimal("0.098"), ts, ts + 1)
     market.run(
-        market.bars(*[2000.0] * 9), {0: lambda s: s.market(10.0)}, data=[rate], balance="2000 USDT", leverage=10.0,
+        market.bars(*[2000.0] * 9),
+        {0: lambda s: s.market(10.0)},
+        data=[rate],
+        balance="2000 USDT",
+        leverage=10.0,
         liquidation=FLAT,
     )
     (record,) = market.ledger.liquidations
@@ -246,8 +294,11 @@ def test_account_drained_by_funding_is_liquidated_at_the_market(market) -> None:
 
 def test_isolated_position_does_not_take_the_rest_of_the_account(market) -> None:
     market.run(
-        market.bars(2000.0, (2000.0, 2010.0, 1700.0, 2005.0), 2005.0), {0: lambda s: s.market(10.0)},
-        balance="50000 USDT", leverage=10.0, liquidation={**FLAT, "margin_mode": "isolated"},
+        market.bars(2000.0, (2000.0, 2010.0, 1700.0, 2005.0), 2005.0),
+        {0: lambda s: s.market(10.0)},
+        balance="50000 USDT",
+        leverage=10.0,
+        liquidation={**FLAT, "margin_mode": "isolated"},
     )
     (record,) = market.ledger.liquidations
     assert record.reference_price == pytest.approx(2000.0 * 0.9 / 0.995)
@@ -257,8 +308,11 @@ def test_isolated_position_does_not_take_the_rest_of_the_account(market) -> None
 def test_inverse_position_is_liquidated_in_coin(market) -> None:
     market.use(inverse=True)
     market.run(
-        market.bars(2000.0, (2000.0, 2010.0, 1700.0, 2005.0), 2005.0), {0: lambda s: s.market(20_000.0)},
-        balance="1 ETH", leverage=10.0, liquidation=FLAT,
+        market.bars(2000.0, (2000.0, 2010.0, 1700.0, 2005.0), 2005.0),
+        {0: lambda s: s.market(20_000.0)},
+        balance="1 ETH",
+        leverage=10.0,
+        liquidation=FLAT,
     )
     (record,) = market.ledger.liquidations
     assert record.reference_price == pytest.approx(liquidation_price(2000.0, 10.0, 0.005, 1, inverse=True))
@@ -274,3 +328,33 @@ def test_ample_margin_is_never_liquidated(market) -> None:
 def test_fee_rate_out_of_range_is_refused(market) -> None:
     with pytest.raises(ConfigError, match="fee_rate"):
         market.run(market.bars(2000.0), {}, liquidation={"fee_rate": 1.5})
+
+
+def test_group_that_loses_more_than_its_margin_closes_the_worst_position_at_bankruptcy() -> None:
+    schedule = MarginSchedule.flat(0.005)
+    long, short = MarginPosition(10.0, 2000.0, schedule), MarginPosition(-2.0, 2000.0, schedule)
+    closes, left, insurance = MarginGroup([], [long, short], 1_000.0).settle([1800.0, 1805.0])
+    # -2,000 and +390 on a margin of 1,000: 610 beyond it, which 61 on each of 10 ETH make good
+    assert closes == pytest.approx([1861.0, 1805.0])
+    assert (left, insurance) == (0.0, pytest.approx([610.0, 0.0]))
+
+
+def test_coarser_bars_do_not_reach_back_before_the_position(market) -> None:
+    minute = BarType.from_str(f"{market.instrument.id}-1-MINUTE-LAST-EXTERNAL")
+    start = market.START + 30 * 60 * 10**9
+    fine = [
+        Bar(minute, b.open, b.high, b.low, b.close, b.volume, start + i * 60 * 10**9, start + i * 60 * 10**9)
+        for i, b in enumerate(market.bars(*[2000.0] * 60))
+    ]
+    # the hour's low of 1500 was before the position, which is bought after the minute bars began
+    hours = market.bars((2000.0, 2000.0, 1500.0, 2000.0), 2000.0)
+    script = market.run(
+        fine,
+        {5: lambda s: s.market(10.0)},
+        data=hours,
+        balance="2000 USDT",
+        leverage=10.0,
+        liquidation=FLAT,
+    )
+    assert len(script.fills) == 1
+    assert market.ledger.liquidations == []
