@@ -7,6 +7,7 @@ from nautilus_trader.model.currencies import ETH
 from nautilus_trader.model.data import FundingRateUpdate, MarkPriceUpdate
 from nautilus_trader.model.objects import Price
 from oi_hedge_catalog.errors import DataError
+
 from oi_hedge_strategy.simulation.history import History
 
 SECOND = 1_000_000_000
@@ -60,8 +61,13 @@ def test_portfolio_sees_a_payment_after_its_profit_was_asked_before(market) -> N
 
 
 def test_hourly_and_changing_intervals_pay_each_settled_rate_once(market) -> None:
-    rates = [settled(market, 8), settled(market, 9, "0.0002", 60), settled(market, 10, "-0.0003", 60),
-             settled(market, 12, "0.0004", 240), settled(market, 16, "0.0005", 240)]
+    rates = [
+        settled(market, 8),
+        settled(market, 9, "0.0002", 60),
+        settled(market, 10, "-0.0003", 60),
+        settled(market, 12, "0.0004", 240),
+        settled(market, 16, "0.0005", 240),
+    ]
     market.run(market.bars(*[2000.0] * 18), {2: lambda s: s.market(1.0)}, data=rates)
     assert amounts(market) == pytest.approx([-0.2, -0.4, 0.6, -0.8, -1.0])
 
@@ -97,7 +103,9 @@ def test_position_reopened_between_settlement_and_publication_pays_on_the_old_on
 
 def test_fill_at_the_very_settlement_comes_after_it(market) -> None:
     bars = market.bars(*[2000.0] * 9)
-    bars = [type(b)(b.bar_type, b.open, b.high, b.low, b.close, b.volume, b.ts_event, b.ts_event) for b in bars]
+    bars = [
+        type(b)(b.bar_type, b.open, b.high, b.low, b.close, b.volume, b.ts_event, b.ts_event) for b in bars
+    ]
     market.run(bars, {7: lambda s: s.market(1.0)}, data=[settled(market, 8)])
     assert amounts(market) == []
 
@@ -136,8 +144,11 @@ def test_settled_rate_that_names_the_next_settlement_is_paid_at_its_own(market) 
 
 
 def test_last_prediction_before_the_settlement_is_paid(market) -> None:
-    rates = [predicted(market, 3.0, 8, "0.0001"), predicted(market, 7.5, 8, "0.0003"),
-             predicted(market, 8.0, 16, "0.0009")]
+    rates = [
+        predicted(market, 3.0, 8, "0.0001"),
+        predicted(market, 7.5, 8, "0.0003"),
+        predicted(market, 8.0, 16, "0.0009"),
+    ]
     market.run(
         market.bars(*[2000.0] * 12), {2: lambda s: s.market(1.0)}, data=rates, funding={"rates": "predicted"}
     )
@@ -158,7 +169,9 @@ def test_inverse_contract_pays_in_coin(market) -> None:
     # 20,000 USD at 2000 are 10 ETH; 0.01 % of them are 0.001 ETH
     market.use(inverse=True)
     market.run(
-        market.bars(*[2000.0] * 9), {2: lambda s: s.market(20_000.0)}, data=[settled(market, 8)],
+        market.bars(*[2000.0] * 9),
+        {2: lambda s: s.market(20_000.0)},
+        data=[settled(market, 8)],
         balance="100 ETH",
     )
     assert amounts(market) == pytest.approx([-0.001])
@@ -175,9 +188,7 @@ def test_live_style_predictions_in_settled_mode_are_refused(market) -> None:
 
 def test_rates_without_a_time_to_pay_are_refused_in_predicted_mode(market) -> None:
     with pytest.raises(DataError, match="next_funding_ns"):
-        market.run(
-            market.bars(*[2000.0] * 10), {}, data=[settled(market, 8)], funding={"rates": "predicted"}
-        )
+        market.run(market.bars(*[2000.0] * 10), {}, data=[settled(market, 8)], funding={"rates": "predicted"})
 
 
 def test_rate_known_too_late_is_refused(market) -> None:
