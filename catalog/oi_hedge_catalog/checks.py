@@ -165,6 +165,9 @@ def check_bars(series: BarSeries) -> Iterator[Finding]:
     rows = np.flatnonzero(series.volume < 0)
     if len(rows):
         yield _at(series, rows, Severity.ERROR, "negative", "volume", "is negative")
+    rows = np.flatnonzero(series.volume == 0)
+    if len(rows):
+        yield _at(series, rows, Severity.WARNING, "no_trade", "volume", "is zero: a halt, or nothing traded")
     with np.errstate(divide="ignore", invalid="ignore"):
         spread = np.flatnonzero(series.high > series.low * (1 + JUMP))
     if len(spread):
@@ -186,7 +189,7 @@ def _check_jumps(series: Series, name: str, values: Floats) -> Iterator[Finding]
     flips = [row for row in rows.tolist() if _is_flip(values, row)]
     for row in flips:
         factor = _level(values, row)
-        text = f"changes level by a factor of {factor:.4g} for good, which looks like a change of unit or of side (one, both)"
+        text = f"changes level by a factor of {factor:.4g} for good, as if unit or side had changed"
         yield _at(series, np.array([row]), Severity.WARNING, "unit_flip", name, text)
     plain = [row for row in rows.tolist() if row not in flips]
     if plain:
@@ -241,9 +244,9 @@ def _check_volume_level(series: BarSeries) -> Iterator[Finding]:
         change = np.abs(np.log(after / before))
     change[~np.isfinite(change)] = 0.0
     if change.max() > np.log(VOLUME_FACTOR):
-        row = int(np.argmax(change)) + VOLUME_WINDOW
+        row = int(np.median(np.flatnonzero(change > 0.99 * change.max()))) + VOLUME_WINDOW
         factor = after[row - VOLUME_WINDOW] / before[row - VOLUME_WINDOW]
-        text = f"changes level by a factor of {factor:.3g} from one week of bars to the next, as a change of unit would"
+        text = f"changes level by a factor of {factor:.3g} within a week, as if the unit had changed"
         yield _at(series, np.array([row]), Severity.WARNING, "volume_level", "volume", text)
 
 

@@ -152,7 +152,7 @@ class BarSeries(Series):
     bar_type : BarType
         Instrument, step and price type.
     price_precision, size_precision : int
-        Decimals of the instrument, which Nautilus asks of every bar.
+        Decimals of the instrument, which Nautilus asks of every bar; all values are rounded to them.
     open, high, low, close : ndarray of float64, shape (rows,)
         Prices in the quote currency.
     volume : ndarray of float64, shape (rows,)
@@ -171,6 +171,11 @@ class BarSeries(Series):
     KIND = "bars"
     DATA_CLS = Bar
     VALUES = ("open", "high", "low", "close", "volume")
+
+    def __post_init__(self) -> None:
+        for name, column in self.values().items():
+            decimals = self.size_precision if name == "volume" else self.price_precision
+            object.__setattr__(self, name, np.round(column, decimals))
 
     @property
     def instrument_id(self) -> InstrumentId:

@@ -143,9 +143,6 @@ def read_bars(
         name: np.array([getattr(bar, name).as_double() for bar in bars], np.float64)[order]
         for name in BarSeries.VALUES
     }
-    # Raw prices are integers of 16 decimals: rounding gives back the nearest float of the decimal text.
-    for name, column in values.items():
-        values[name] = np.round(column, size_precision if name == "volume" else price_precision)
     return BarSeries(
         ts_event=np.array([bar.ts_event for bar in bars], np.int64)[order],
         ts_init=np.array([bar.ts_init for bar in bars], np.int64)[order],

@@ -118,9 +118,7 @@ class FileSource:
         if not empty.any():
             return rows, []
         leading = len(empty) if empty.all() else int(np.argmin(empty))
-        text = (
-            f"{int(empty.sum())} rows without values are left out, {leading} of them before the first value"
-        )
+        text = f"rows without values left out: {int(empty.sum())}, {leading} of them before the first value"
         finding = self._finding(rows, empty, Severity.NOTE, "empty_rows", text)
         return rows.take(np.flatnonzero(~empty)), [finding]
 
@@ -185,7 +183,7 @@ class FileSource:
             high=rows.columns["high"],
             low=rows.columns["low"],
             close=rows.columns["close"],
-            volume=np.round(volume, self.instrument.size_precision),
+            volume=volume,
             ts_event=event,
             ts_init=init,
         )
