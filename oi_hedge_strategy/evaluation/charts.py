@@ -58,7 +58,7 @@ def price_chart(record: BacktestRecord, result: Result) -> go.Figure:
                 text=[_event_text(found[i]) for i in rows],
                 hovertemplate="%{text}<extra></extra>",
             )
-    return layout(figure, f"{record.asset} price, {record.quote}")
+    return layout(figure, f"{record.asset} price, {record.quote}", market.ts)
 
 
 def open_interest_chart(record: BacktestRecord) -> go.Figure:
@@ -71,7 +71,7 @@ def open_interest_chart(record: BacktestRecord) -> go.Figure:
         ]
     )
     figure.update_layout(showlegend=True)
-    layout(figure, f"open interest, {record.asset}, one-sided", rangemode="tozero")
+    layout(figure, f"open interest, {record.asset}, one-sided", market.ts, rangemode="tozero")
     return mark_onsets(figure, onsets(record))
 
 
@@ -85,7 +85,7 @@ def funding_chart(record: BacktestRecord) -> go.Figure:
         ]
     )
     figure.update_layout(showlegend=True)
-    return mark_onsets(layout(figure, "funding rate, % per 8 h"), onsets(record))
+    return mark_onsets(layout(figure, "funding rate, % per 8 h", market.ts), onsets(record))
 
 
 def forecast_chart(record: BacktestRecord) -> go.Figure:
@@ -101,7 +101,7 @@ def forecast_chart(record: BacktestRecord) -> go.Figure:
         values = 100.0 * decisions[match[0]].to_numpy(np.float64)
         color = (HEDGED, *OTHERS[1:])[i % len(OTHERS)]
         figure.add_trace(line(ts, values, f"cascade {match[1]} within {match[2]} h", color))
-    layout(figure, "probability, %", range=[0, 100])
+    layout(figure, "probability, %", record.market.ts, range=[0, 100])
     return mark_onsets(figure, onsets(record))
 
 
@@ -123,11 +123,9 @@ def hedge_chart(record: BacktestRecord) -> go.Figure:
         figure.add_trace(steps(ts, values, column, color), row=1, col=1)
     for i, name in enumerate(names):
         figure.add_trace(_rail_trace(ts, rails == name, name, OTHERS[i % len(OTHERS)]), row=2, col=1)
-    layout(figure, "hedge ratio, %", HEIGHT + strip if names else HEIGHT)
+    layout(figure, "hedge ratio, %", held.ts, HEIGHT + strip if names else HEIGHT)
     if names:
-        figure.update_yaxes(
-            title_text="rail that decided", type="category", row=2, col=1, autorange="reversed"
-        )
+        figure.update_yaxes(title_text="rail", type="category", row=2, col=1, autorange="reversed")
     return mark_onsets(figure, onsets(record))
 
 

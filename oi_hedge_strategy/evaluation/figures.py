@@ -59,8 +59,9 @@ def span_lines(ts: Times, chosen: NDArray[np.bool_]) -> Iterator[tuple[int, int]
         yield int(ts[first]), int(ts[after]) if after < ts.size else int(ts[-1]) + step
 
 
-def layout(figure: go.Figure, y_title: str, height: int = HEIGHT, **y_axis: Any) -> go.Figure:
-    """Set what every time chart has in common."""
+def layout(figure: go.Figure, y_title: str, ts: Times, height: int = HEIGHT, **y_axis: Any) -> go.Figure:
+    """Set what every chart over the times `ts` has in common."""
+    ends = milliseconds(ts[[0, -1]]).tolist()
     figure.update_layout(
         template=None,
         height=height,
@@ -79,9 +80,11 @@ def layout(figure: go.Figure, y_title: str, height: int = HEIGHT, **y_axis: Any)
         font={"family": "system-ui, sans-serif", "size": 12},
         meta={"linked": True},
     )
-    figure.update_xaxes(type="date", showgrid=True, zeroline=False, hoverformat="%d %b %Y %H:%M UTC")
+    figure.update_xaxes(
+        type="date", range=ends, showgrid=True, zeroline=False, hoverformat="%d %b %Y %H:%M UTC"
+    )
     figure.update_yaxes(zeroline=False, automargin=True)
-    return figure.update_layout(yaxis={"title": {"text": label(y_title)}, **y_axis})
+    return figure.update_layout(yaxis={"title": {"text": label(y_title), "standoff": 10}, **y_axis})
 
 
 def mark_onsets(figure: go.Figure, onsets_ns: Times) -> go.Figure:

@@ -4,6 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from oi_hedge_strategy.evaluation.charts import onsets
+from oi_hedge_strategy.evaluation.daily import calendar
 from oi_hedge_strategy.evaluation.figures import (
     HEDGED,
     OTHERS,
@@ -18,13 +19,14 @@ from oi_hedge_strategy.evaluation.records import BacktestRecord, RunRecord
 from oi_hedge_strategy.evaluation.wording import Result, percent, signed
 
 SYMBOLS = ("square", "diamond", "triangle-up", "cross", "pentagon", "hexagram", "bowtie", "hourglass")
+RANKS = {"hedged": 1, "unhedged": 2}
 
 
 def colors(record: BacktestRecord) -> dict[str, str]:
-    """Return each run's colour, the same in every chart."""
-    others = [name for name in record.runs if name not in ("hedged", "unhedged")]
+    """Return each run's colour, the same in every chart, the hedged run last so that it is drawn on top."""
+    others = [name for name in record.runs if name not in RANKS]
     chosen = {name: OTHERS[i % len(OTHERS)] for i, name in enumerate(others)}
-    return {"hedged": HEDGED, "unhedged": UNHEDGED, **chosen}
+    return {**chosen, "unhedged": UNHEDGED, "hedged": HEDGED}
 
 
 def equity_chart(record: BacktestRecord) -> go.Figure:
@@ -32,20 +34,28 @@ def equity_chart(record: BacktestRecord) -> go.Figure:
     figure = go.Figure()
     for name, color in colors(record).items():
         run = record.runs[name]
-        figure.add_trace(line(run.ts, run.total_pnl, name, color, width=_width(name)))
-    return mark_onsets(layout(figure, f"P&L of exposure and hedge, {record.quote}"), onsets(record))
+        figure.add_trace(line(run.ts, run.total_pnl, name, color, _width(name), legendrank=_rank(name)))
+    return mark_onsets(
+        layout(figure, f"P&L of exposure and hedge, {record.quote}", record.market.ts), onsets(record)
+    )
 
 
 def drawdown_chart(record: BacktestRecord) -> go.Figure:
-    """Draw how far every run stood below its peak; baselines can be switched on in the legend."""
+    """Draw how far every run stood below its peak; baselines, hidden at first, by the deepest of each day."""
     figure = go.Figure()
     for name, color in colors(record).items():
         run = record.runs[name]
         equity = run.total_pnl
         below = equity - np.maximum(np.maximum.accumulate(equity), 0.0)
-        shown = True if name in ("hedged", "unhedged") else "legendonly"
-        figure.add_trace(line(run.ts, below, name, color, width=_width(name), visible=shown))
-    return layout(figure, f"below the peak, {record.quote}")
+        if name in RANKS:
+            figure.add_trace(line(run.ts, below, name, color, _width(name), legendrank=_rank(name)))
+            continue
+        days = calendar(run.ts).starts
+        deepest = np.minimum.reduceat(below, days)
+        figure.add_trace(
+            steps(run.ts[days], deepest, name, color, legendrank=_rank(name), visible="legendonly")
+        )
+    return layout(figure, f"below the peak, {record.quote}", record.market.ts)
 
 
 def cost_chart(record: BacktestRecord) -> go.Figure:
@@ -54,7 +64,7 @@ def cost_chart(record: BacktestRecord) -> go.Figure:
     parts = (("fees", OTHERS[0]), ("slippage", OTHERS[1]), ("funding", OTHERS[2]))
     figure = go.Figure([steps(run.ts, getattr(run, name), name, color) for name, color in parts])
     figure.add_trace(steps(run.ts, _total(run), "total", HEDGED, width=2.2))
-    return layout(figure, f"paid so far, {record.quote}")
+    return layout(figure, f"paid so far, {record.quote}", run.ts)
 
 
 def frontier_chart(record: BacktestRecord, result: Result) -> go.Figure:
@@ -91,9 +101,9 @@ def frontier_chart(record: BacktestRecord, result: Result) -> go.Figure:
                 f"{percent(kept['value'])}<br>skill {signed(figures['skill']['value'])}<extra></extra>"
             ),
         )
-    layout(figure, "gain kept, %", 520)
-    figure.update_xaxes(type="linear", title_text="loss avoided, %", hoverformat=None)
-    return figure.update_layout(hovermode="closest", meta={"linked": False}, margin_b=52)
+    layout(figure, "gain kept, %", record.market.ts, 520)
+    figure.update_xaxes(type="linear", range=None, title_text="loss avoided, %", hoverformat=None)
+    return figure.update_layout(hovermode="closest", meta={"linked": False}, margin_b=58)
 
 
 def _whiskers(estimate: Result) -> dict[str, object] | None:
@@ -111,6 +121,10 @@ def _whiskers(estimate: Result) -> dict[str, object] | None:
 
 def _total(run: RunRecord) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     return run.fees + run.slippage + run.funding
+
+
+def _rank(name: str) -> int:
+    return RANKS.get(name, len(RANKS) + 1)
 
 
 def _width(name: str) -> float:

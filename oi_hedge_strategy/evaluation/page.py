@@ -64,7 +64,6 @@ th, td { padding: 6px 14px 6px 0; text-align: right; vertical-align: top;
   border-bottom: 1px solid var(--rule); }
 th { color: var(--soft); font-weight: 500; vertical-align: bottom; }
 td.figure { white-space: nowrap; }
-td.figure small.reason { white-space: normal; max-width: 14em; margin-left: auto; }
 th.words, td.words { text-align: left; }
 td.words { min-width: 7em; }
 td small { display: block; font-size: 0.8rem; }
@@ -110,15 +109,13 @@ SCRIPT = """
   }
   function linked(chart) { return chart.drawn && chart.layout.meta && chart.layout.meta.linked; }
   function zoom(chart, to) {
-    return Plotly.relayout(chart, to ? { 'xaxis.range': to.slice() } : { 'xaxis.autorange': true });
+    return Plotly.relayout(chart, { 'xaxis.range': (to || chart.whole).slice() });
   }
   function follow(source, event) {
     if (following) { return; }
-    const from = event['xaxis.range[0]'] || event['xaxis2.range[0]'];
-    const until = event['xaxis.range[1]'] || event['xaxis2.range[1]'];
-    const whole = event['xaxis.autorange'] || event['xaxis2.autorange'];
-    if (!whole && from === undefined) { return; }
-    range = whole ? null : [from, until];
+    const ofTime = function (key) { return /^xaxis2?[.](range|autorange)/.test(key); };
+    if (!Object.keys(event).some(ofTime)) { return; }
+    range = event['xaxis.autorange'] ? null : source.layout.xaxis.range.slice();
     following = true;
     Promise.all(charts.filter(function (chart) { return chart !== source && linked(chart); })
       .map(function (chart) { return zoom(chart, range); })).finally(function () { following = false; });
@@ -129,6 +126,7 @@ SCRIPT = """
     const figure = revive(store.figures[chart.dataset.figure]);
     Plotly.newPlot(chart, figure.data, figure.layout, settings).then(function () {
       chart.drawn = true;
+      chart.whole = chart.layout.xaxis.range.slice();
       Plotly.relayout(chart, theme(chart.layout));
       if (linked(chart)) {
         if (range) { zoom(chart, range); }

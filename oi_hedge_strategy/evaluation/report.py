@@ -21,6 +21,7 @@ from oi_hedge_strategy.evaluation.wording import (
     definition_sentence,
     interval_sentence,
     period,
+    reasons,
     title,
     verdict_sentences,
 )
@@ -104,10 +105,12 @@ def render_report(record: BacktestRecord, result: Result) -> str:
 
 
 def _verdict(result: Result) -> str:
+    estimates = [figure for figure in result["effectiveness"].values() if "value" in figure]
+    remarks = [interval_sentence(result), *reasons(estimates)]
     sentences = "".join(f"<p>{escape(sentence)}</p>" for sentence in verdict_sentences(result))
     return (
         f'<div class="verdict">{sentences}</div>{tables.verdict_table(result)}'
-        f"<p>{escape(cascade_sentence(result))}</p><p class='lead'>{escape(interval_sentence(result))}</p>"
+        f"<p>{escape(cascade_sentence(result))}</p><p class='lead'>{escape(' '.join(remarks))}</p>"
         f'<div class="columns">{tables.cascade_table(result)}{tables.cost_table(result)}</div>'
         f"{tables.measures_table(result)}"
     )
@@ -167,8 +170,8 @@ def _outcome(figures: _Figures, record: BacktestRecord, result: Result) -> str:
         ),
         figures.add(
             "drawdown", "Drawdowns",
-            "How far the profit and loss stood below its peak. Baselines can be switched on in the legend. "
-            f"{setting}",
+            "How far the profit and loss stood below its peak. Baselines can be switched on in the legend; "
+            f"they show the deepest of each day. {setting}",
             outcome_charts.drawdown_chart(record),
         ),
         figures.add(

@@ -17,6 +17,7 @@ from oi_hedge_strategy.evaluation.wording import (
     percent,
     percent_level,
     period,
+    reasons,
     short_words,
     signed,
     title,
@@ -78,14 +79,13 @@ def _figures(result: Result) -> str:
         (f"Turnover per week, {quote}", "turnover_per_week", amount),
     ]
     lines = [f"{'':49}{percent_level(result)} interval"]
-    reasons: dict[str, None] = {}
     for label, key, show in rows:
         estimate, words = figures[key], result["verdict"]["words"] if key == "skill" else ""
         lines.append(
             f"{label:<36}{show(estimate['value']):>11}  {interval(estimate, show):<20} {words}".rstrip()
         )
-        reasons |= {estimate["reason"]: None} if "reason" in estimate else {}
-    return "\n".join([*lines, *(_wrap(f"No interval or no figure: {reason}.") for reason in reasons)])
+    missing = reasons(figures[key] for _, key, _ in rows)
+    return "\n".join([*lines, *map(_wrap, missing)])
 
 
 def _baselines(result: Result) -> str:
@@ -138,5 +138,5 @@ def _cut(name: str) -> str:
     return f"{name if len(name) <= room else name[: room - 2] + '..':<{NAME_WIDTH}}"
 
 
-def _wrap(text: str, indent: int = 0) -> str:
-    return textwrap.fill(text, WIDTH, initial_indent=" " * indent, subsequent_indent=" " * indent)
+def _wrap(text: str) -> str:
+    return textwrap.fill(text, WIDTH)

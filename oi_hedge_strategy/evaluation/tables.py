@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import Any
 
 from oi_hedge_strategy.evaluation.wording import (
     Result,
@@ -11,14 +10,15 @@ from oi_hedge_strategy.evaluation.wording import (
     hours,
     interval,
     number,
+    p_value,
     percent,
     percent_level,
     short_words,
     signed,
+    with_interval,
 )
 
 Cell = str | tuple[str, str]
-SHORT = 20
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[Cell]], words: Sequence[int] = (0,)) -> str:
@@ -74,10 +74,7 @@ def measures_table(result: Result) -> str:
     ]
     return table(
         ["measure", "value", f"{percent_level(result)} interval"],
-        [
-            (name, show(estimate["value"]), _interval_or_reason(estimate, show))
-            for name, estimate, show in rows
-        ],
+        [(name, show(estimate["value"]), interval(estimate, show)) for name, estimate, show in rows],
     )
 
 
@@ -95,12 +92,9 @@ def cascade_table(result: Result) -> str:
     found = result["cascades"]
     rows: list[Sequence[Cell]] = [
         ("Cascades that could be caught", f"{found['judged']}"),
-        (
-            "Caught",
-            (f"{found['caught']} ({percent(found['recall']['value'])})", interval(found["recall"], percent)),
-        ),
+        ("Caught", (f"{found['caught']}", with_interval(found["recall"], percent))),
         ("Caught on average by the same alerts shifted in time", percent(found["chance_recall"])),
-        ("p-value against shifted alerts", "-" if found["p_value"] is None else f"{found['p_value']:.3f}"),
+        ("p-value against shifted alerts", p_value(found["p_value"])),
         ("Median lead time", hours(found["median_lead_hours"])),
         ("Alert episodes", f"{found['alert_episodes']}"),
         ("False alarms", (f"{found['false_alarms']}", f"{number(found['false_alarms_per_week'])} a week")),
@@ -156,14 +150,10 @@ def mapping_table(values: Result, name: str) -> str:
 def _run_row(name: str, figures: Result, difference: Cell, words: str) -> list[Cell]:
     shown: list[Cell] = [name]
     for key, show in (("loss_avoided", percent), ("gain_kept", percent), ("skill", signed)):
-        shown.append((show(figures[key]["value"]), _interval_or_reason(figures[key], show)))
+        shown.append((show(figures[key]["value"]), interval(figures[key], show)))
     ratio, drawdown = figures["mean_hedge_ratio"], figures["max_drawdown"]
     costs = percent(figures["costs"]["total"]["share_per_year"])
     return [*shown, difference, words, percent(ratio["value"]), costs, amount(drawdown["value"])]
-
-
-def _interval_or_reason(estimate: Result, show: Any) -> str:
-    return str(estimate["reason"]) if "reason" in estimate else interval(estimate, show)
 
 
 def _text(value: object) -> str:
@@ -176,6 +166,5 @@ def _text(value: object) -> str:
 
 def _cell(cell: Cell, kind: str) -> str:
     main, small = cell if isinstance(cell, tuple) else (cell, "")
-    reason = "" if " to " in small or len(small) <= SHORT else ' class="reason"'
-    below = f"<small{reason}>{escape(small)}</small>" if small else ""
+    below = f"<small>{escape(small)}</small>" if small else ""
     return f'<td class="{kind}">{escape(main)}{below}</td>'

@@ -1,11 +1,12 @@
 """Figures in words, shared by the terminal summary and the report."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 Result = Mapping[str, Any]
 NOT_DEFINED = "not defined"
+LEAST_P = 0.001
 SIMULATED = "SIMULATED MARKET"
 SIMULATED_SENTENCE = "These figures come from a simulated market and say nothing about real ones."
 
@@ -101,6 +102,19 @@ def baseline_sentence(result: Result) -> str:
     return f"In skill it {'; it '.join(groups)}."
 
 
+def p_value(value: float | None) -> str:
+    """Return a p-value."""
+    if value is None:
+        return NOT_DEFINED
+    return f"p = {value:.3f}" if value >= LEAST_P else f"p < {LEAST_P}"
+
+
+def reasons(estimates: Iterable[Result]) -> list[str]:
+    """Return in sentences why figures or intervals are missing, each reason once."""
+    found = dict.fromkeys(estimate["reason"] for estimate in estimates if "reason" in estimate)
+    return [f"A figure or an interval is missing: {reason}." for reason in found]
+
+
 def short_words(words: str) -> str:
     """Return what `judge` says of a baseline without the baseline's name."""
     for start, short in (
@@ -122,7 +136,7 @@ def cascade_sentence(result: Result) -> str:
     return (
         f"Alerts preceded {cascades['caught']} of {cascades['judged']} cascades ({percent(recall['value'])}, "
         f"95 % interval {interval(recall, percent)}); the same alerts shifted in time catch "
-        f"{chance} on average (p = {cascades['p_value']:.3f}): {cascades['words']}."
+        f"{chance} on average ({p_value(cascades['p_value'])}): {cascades['words']}."
     )
 
 
