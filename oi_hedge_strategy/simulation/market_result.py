@@ -1,0 +1,117 @@
+"""What a simulated market leaves behind: the series a trader would see, and the truth behind them."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oi_hedge_strategy.simulation.market_config import SimulatedMarketConfig
+
+Floats = NDArray[np.float64]
+Times = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class PriceBars:
+    """Bars of one instrument, each array of shape (bars,): prices in USDT, volume in the base coin."""
+
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class VenueSeries:
+    """
+    What one venue publishes about its perpetual.
+
+    Parameters
+    ----------
+    bars : PriceBars
+        The perpetual's bars.
+    open_interest, notional : Floats, shape (bars,)
+        One-sided open interest at each bar's close, in the base coin and in USD.
+    funding : Floats, shape (settlements,)
+        Rates settled, a fraction of the notional per 8 hours; positive when longs pay.
+
+    """
+
+    bars: PriceBars
+    open_interest: Floats
+    notional: Floats
+    funding: Floats
+
+
+@dataclass(frozen=True)
+class LiquidationCascade:
+    """One true cascade: UNIX nanoseconds of the first bar's close, side liquidated, share of open interest."""
+
+    ts: int
+    side: Literal["long", "short"]
+    share: float
+
+
+@dataclass(frozen=True, eq=False)
+class MarketTruth:
+    """
+    What no trader sees. Quantities in the base coin; axis 1 is the side (longs, shorts).
+
+    Parameters
+    ----------
+    initial_open_interest : Floats, shape (venues,)
+        Open interest before the first bar.
+    open_interest : Floats, shape (bars, 2, venues)
+        Open positions of longs and of shorts at each bar's close.
+    opened, closed, liquidated : Floats, shape (bars, 2, venues)
+        Flows within each bar, dealers and hedgers included.
+    levels : Floats, shape (bars, 2, bands)
+        Leveraged quantity by distance of its liquidation price from the spot price at each bar's close, in the
+        bands of `market_config.BANDS`.
+    cascades : tuple of LiquidationCascade
+        In order of time.
+
+    """
+
+    initial_open_interest: Floats
+    open_interest: Floats
+    opened: Floats
+    closed: Floats
+    liquidated: Floats
+    levels: Floats
+    cascades: tuple[LiquidationCascade, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class AssetSeries:
+    """One asset: spot bars, what each venue publishes, and the truth."""
+
+    spot: PriceBars
+    venues: dict[str, VenueSeries]
+    truth: MarketTruth
+
+
+@dataclass(frozen=True, eq=False)
+class SimulatedMarket:
+    """
+    A simulated market.
+
+    Parameters
+    ----------
+    config : SimulatedMarketConfig
+        What was simulated.
+    times : Times, shape (bars,)
+        UNIX nanoseconds of each bar's close and of each open interest snapshot.
+    funding_times : Times, shape (settlements,)
+        UNIX nanoseconds of each funding settlement.
+    assets : dict
+        Base coin to `AssetSeries`.
+
+    """
+
+    config: SimulatedMarketConfig
+    times: Times
+    funding_times: Times
+    assets: dict[str, AssetSeries]
