@@ -1,0 +1,139 @@
+"""As-of sampling of many series over a fixed grid of look-back offsets."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+_NEVER = np.iinfo(np.int64).max
+
+
+class AsOfSampler:
+    """
+    Sample, for each row, the last values known at fixed offsets before now.
+
+    A row is one series whose fields arrive together. Each offset has a cursor into each row; cursors only
+    move forward, so an event costs amortised constant time (a constant number of cursors passes it once).
+
+    Parameters
+    ----------
+    fields : int
+        How many fields an event has; absent ones are NaN.
+    offsets_ns : int64 array, shape (offsets,)
+        Look-back offsets, ascending from zero, nanoseconds.
+    resolution_ns : int
+        Events of a row within one such interval keep only the last; not more than the second offset.
+
+    """
+
+    def __init__(self, fields: int, offsets_ns: NDArray[np.int64], resolution_ns: int) -> None:
+        self._offsets = offsets_ns
+        self._resolution = resolution_ns
+        self._times = np.full((0, 256), _NEVER)
+        self._data = np.full((0, 256, fields), np.nan)
+        self._cursor = np.full((0, offsets_ns.size), -1)
+        self._base = np.zeros((0, 1), dtype=np.int64)
+        self._count: list[int] = []
+        self._last: list[int] = []
+        self._now = self._newest = -1
+
+    def add_row(self) -> int:
+        """Add an empty series and return its row."""
+        self._times = np.pad(self._times, ((0, 1), (0, 0)), constant_values=_NEVER)
+        self._data = np.pad(self._data, ((0, 1), (0, 0), (0, 0)), constant_values=np.nan)
+        self._cursor = np.pad(self._cursor, ((0, 1), (0, 0)), constant_values=-1)
+        self._count.append(0)
+        self._last.append(-1)
+        self._set_base()
+        return len(self._count) - 1
+
+    def append(self, row: int, ts: int, fields: tuple[float, ...]) -> None:
+        """
+        Add an event that became known at `ts`.
+
+        Raises
+        ------
+        ValueError
+            If `ts` is before the last event of any row or the last sample.
+
+        """
+        last = self._last[row]
+        if ts < self._newest or ts < self._now:
+            raise ValueError(
+                f"expected events in the order of time, was {ts} after {max(self._newest, self._now)}"
+            )
+        at = self._count[row]
+        if at and ts // self._resolution == last // self._resolution:
+            at -= 1
+        elif at == self._times.shape[1] - 1:
+            at = self._make_room(row, ts)
+        self._times[row, at] = ts
+        self._data[row, at, : len(fields)] = fields
+        self._count[row] = at + 1
+        self._last[row] = self._newest = ts
+
+    def sample(
+        self, now: int, rows: NDArray[np.int64], fields: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """
+        Return chosen fields as last known at ``now - offsets``, and their ages.
+
+        Parameters
+        ----------
+        now : int
+            Nanoseconds since the epoch.
+        rows, fields : int64 array, shape (n,)
+            Which field of which row.
+
+        Returns
+        -------
+        values : float64 array, shape (n, offsets)
+            NaN where nothing was known.
+        ages : int64 array, shape (n, offsets)
+            Nanoseconds from the event to ``now - offset``; meaningless where nothing was known.
+
+        Raises
+        ------
+        ValueError
+            If `now` is before the last event or the last sample.
+
+        """
+        if now < self._now or now < self._newest:
+            raise ValueError(f"expected samples in the order of time, was {now}")
+        self._now = now
+        target = now - self._offsets
+        times = self._times.reshape(-1)
+        following = self._base + self._cursor + 1
+        while True:
+            ahead = times.take(following) <= target
+            if not ahead.any():
+                break
+            following += ahead
+        np.subtract(following, self._base + 1, out=self._cursor)
+        index = (following - 1)[rows]
+        values = self._data.reshape(-1).take(index * self._data.shape[2] + fields[:, None], mode="clip")
+        if self._cursor.min() < 0:
+            values[self._cursor[rows] < 0] = np.nan
+        return values, target - times.take(index, mode="clip")
+
+    def _make_room(self, row: int, ts: int) -> int:
+        """Drop what no offset can reach any more, double the capacity if that is little; return the count."""
+        count = self._count[row]
+        oldest = ts - int(self._offsets[-1])
+        drop = int(np.searchsorted(self._times[row, :count], oldest, side="right")) - 1
+        if drop > count // 4:
+            kept = count - drop
+            self._times[row, :kept] = self._times[row, drop:count].copy()
+            self._times[row, kept:] = _NEVER
+            self._data[row, :kept] = self._data[row, drop:count].copy()
+            self._data[row, kept:] = np.nan
+            self._cursor[row] = np.maximum(self._cursor[row] - drop, -1)
+            self._count[row] = kept
+            return kept
+        capacity = self._times.shape[1]
+        self._times = np.pad(self._times, ((0, 0), (0, capacity)), constant_values=_NEVER)
+        self._data = np.pad(self._data, ((0, 0), (0, capacity), (0, 0)), constant_values=np.nan)
+        self._set_base()
+        return count
+
+    def _set_base(self) -> None:
+        rows, capacity = self._times.shape
+        self._base = np.arange(rows)[:, None] * capacity

@@ -1,0 +1,188 @@
+"""The market of one asset over all venues, fed one event at a time."""
+
+from dataclasses import dataclass
+from math import isfinite, log, nan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oi_hedge_strategy.state.asof import AsOfSampler
+from oi_hedge_strategy.state.liquidation_map import LiquidationMap
+from oi_hedge_strategy.state.schema import CHANNELS, MAX_FIELDS, NANOSECONDS_PER_HOUR, StateSchema, Stream
+
+Singles = NDArray[np.float32]
+_MINUTES_PER_8H = 480.0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """
+    Hold what was known at a moment; the arrays are reused by the next sample.
+
+    Parameters
+    ----------
+    values : float32 array, shape (1, venues, channels, offsets)
+        Raw as-of samples (log levels, rates), zero where masked.
+    mask : float32 array, shape (1, venues, channels, offsets)
+        1 where a value was known and not too old.
+    age : float32 array, shape (1, venues, channels, offsets)
+        Hours from the value to the moment it stands for, zero where masked.
+    liquidation_map : float32 array, shape (1, sides, bands)
+        Positions that would be liquidated over aggregate open interest; longs below, shorts above.
+
+    """
+
+    values: Singles
+    mask: Singles
+    age: Singles
+    liquidation_map: Singles
+
+    def copy(self) -> "Snapshot":
+        """Return a snapshot that the next sample leaves alone."""
+        return Snapshot(self.values.copy(), self.mask.copy(), self.age.copy(), self.liquidation_map.copy())
+
+
+class MarketState:
+    """
+    Keep what is known of one asset and sample it as a model wants it.
+
+    The strategy feeds it from the bus, the training data set by replay. Events must come in the order of
+    time; those of equal time may come in any order.
+
+    Parameters
+    ----------
+    schema : StateSchema
+        Venues, channels and offsets.
+
+    """
+
+    def __init__(self, schema: StateSchema) -> None:
+        self.schema = schema
+        self._venues = {venue: slot for slot, venue in enumerate(schema.venues)}
+        self._sampler = AsOfSampler(MAX_FIELDS, schema.offsets_ns, int(schema.resolution_seconds * 1e9))
+        self._rows: dict[tuple[int, Stream], int] = {}
+        self._pending: list[tuple[Stream, int, tuple[float, ...]]] = []
+        self._pending_ts = -1
+        self._maps: dict[int, LiquidationMap] = {}
+        self._spot: dict[int, tuple[int, float]] = {}
+        self._targets = (np.zeros(0, np.int64),) * 3
+        venues, channels, offsets = schema.shape
+        bands = len(schema.liquidation_map.bands) - 1
+        self._values, self._mask, self._age = np.zeros((3, venues * channels, offsets), np.float32)
+        grid = [each.reshape(1, *schema.shape) for each in (self._values, self._mask, self._age)]
+        self._snapshot = Snapshot(*grid, np.zeros((1, 2, bands), np.float32))
+
+    def update_bar(
+        self, venue: str, spot: bool, ts: int, high: float, low: float, close: float, volume: float
+    ) -> None:
+        """Take in a bar known at `ts`; prices in USD, volume in base coin."""
+        fields = (high, low, close, volume)
+        self._put(ts, Stream.SPOT if spot else Stream.PERPETUAL, venue, fields)
+
+    def update_open_interest(self, venue: str, ts: int, quantity: float) -> None:
+        """Take in one-sided open interest in base coin known at `ts`."""
+        self._put(ts, Stream.OPEN_INTEREST, venue, (quantity,))
+
+    def update_funding(self, venue: str, ts: int, rate: float, interval_minutes: float) -> None:
+        """Take in a funding rate per its own interval known at `ts`."""
+        self._put(ts, Stream.FUNDING, venue, (rate * _MINUTES_PER_8H / interval_minutes,))
+
+    def sample(self, now: int) -> Snapshot:
+        """
+        Return what was known at `now`.
+
+        Raises
+        ------
+        ValueError
+            If `now` is before the last event or sample.
+
+        """
+        self._flush()
+        out = self._snapshot
+        if self._rows:
+            rows, fields, targets = self._targets
+            values, ages = self._sampler.sample(now, rows, fields)
+            hours = ages * (1.0 / NANOSECONDS_PER_HOUR)
+            known = np.isfinite(values) & (hours <= self.schema.max_age_hours)
+            values[~known] = 0.0
+            self._values[targets] = values
+            self._mask[targets] = known
+            self._age[targets] = hours * known
+        out.liquidation_map[0] = self.liquidation_density()
+        return out
+
+    def liquidation_density(self) -> NDArray[np.float64]:
+        """Return positions that would be liquidated over aggregate open interest, shape (2, bands)."""
+        self._flush()
+        density = np.zeros(self._snapshot.liquidation_map.shape[1:])
+        total = 0.0
+        for each in self._maps.values():
+            if each.open_interest > 0.0:
+                density += each.density()
+                total += each.open_interest
+        return density / total if total > 0.0 else density
+
+    def _put(self, ts: int, stream: Stream, venue: str, fields: tuple[float, ...]) -> None:
+        if ts != self._pending_ts:
+            if ts < self._pending_ts:
+                raise ValueError(f"expected events in the order of time, was {ts} after {self._pending_ts}")
+            self._flush()
+            self._pending_ts = ts
+        self._pending.append((stream, self._venues[venue], fields))
+
+    def _flush(self) -> None:
+        if not self._pending:
+            return
+        if len(self._pending) > 1:
+            self._pending.sort(key=lambda event: event[:2])
+        for stream, slot, fields in self._pending:
+            self._apply(stream, slot, self._pending_ts, fields)
+        self._pending.clear()
+
+    def _apply(self, stream: Stream, slot: int, ts: int, fields: tuple[float, ...]) -> None:
+        if stream is Stream.PERPETUAL:
+            high, low, close, volume = fields
+            self._map(slot).update_bar(high, low, close)
+            fields = (log(close), log(high / low), _log_or_nan(volume), self._basis(slot, ts, close))
+        elif stream is Stream.SPOT:
+            close = fields[2]
+            self._spot[slot] = ts, close
+            fields = (log(close),)
+        elif stream is Stream.OPEN_INTEREST:
+            self._map(slot).update_open_interest(ts, fields[0])
+            fields = (_log_or_nan(fields[0]),)
+        self._sampler.append(self._row(slot, stream), ts, fields)
+
+    def _basis(self, slot: int, ts: int, price: float) -> float:
+        """Return log perpetual over spot of the same venue, NaN where no fresh spot price is known."""
+        known_at, spot = self._spot.get(slot, (-1, nan))
+        fresh = known_at >= 0 and ts - known_at <= NANOSECONDS_PER_HOUR
+        return log(price / spot) if fresh else nan
+
+    def _map(self, slot: int) -> LiquidationMap:
+        found = self._maps.get(slot)
+        if found is None:
+            found = self._maps[slot] = LiquidationMap(self.schema.liquidation_map)
+        return found
+
+    def _row(self, slot: int, stream: Stream) -> int:
+        row = self._rows.get((slot, stream))
+        if row is None:
+            row = self._rows[slot, stream] = self._sampler.add_row()
+            self._map_channels()
+        return row
+
+    def _map_channels(self) -> None:
+        """Note which row and field each channel of each venue comes from."""
+        found = [
+            (row, channel.field, slot * len(CHANNELS) + at)
+            for (slot, stream), row in self._rows.items()
+            for at, channel in enumerate(CHANNELS)
+            if channel.stream is stream
+        ]
+        rows, fields, targets = np.array(found, dtype=np.int64).T
+        self._targets = rows, fields, targets
+
+
+def _log_or_nan(value: float) -> float:
+    return log(value) if value > 0.0 and isfinite(value) else nan
