@@ -1,0 +1,1 @@
+"""Run a model: its card, its checks, its predictions."""
