@@ -1,0 +1,1 @@
+"""Fit, calibrate and export the network; the only room that imports torch."""

@@ -1,0 +1,72 @@
+"""Calibrate probabilities on a window that the network has not seen."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+from oi_hedge_catalog.errors import CatalogError
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Hold Platt scaling ``sigmoid(slope * logit + intercept)``; arrays have shape (sides, horizons)."""
+
+    slope: Floats
+    intercept: Floats
+
+    def apply(self, logits: Floats) -> Floats:
+        """Return probabilities for logits of shape (..., sides, horizons)."""
+        return 1.0 / (1.0 + np.exp(-(self.slope * logits + self.intercept)))
+
+
+def fit_calibration(logits: Floats, cascade: Floats) -> Calibration:
+    """
+    Fit Platt scaling to each output by logistic regression on its logit.
+
+    The slope is kept from falling below zero: a window in which the ranking was wrong says that the output
+    knows nothing, not that it should be turned round.
+
+    Raises
+    ------
+    CatalogError
+        If an output saw no cascade, or nothing else, in the window.
+
+    """
+    shape = logits.shape[1:]
+    slope, intercept = np.zeros(shape), np.zeros(shape)
+    for index in np.ndindex(*shape):
+        x, y = known_rows(logits, cascade, index)
+        if y.min() == y.max():
+            raise CatalogError(
+                f"calibration window: output {index} saw {int(y.sum())} cascades in {y.size} samples; "
+                "ingest a longer history or lower the cascade threshold"
+            )
+        fitted = LogisticRegression(C=1e6).fit(x[:, None], y)
+        slope[index], intercept[index] = fitted.coef_[0, 0], fitted.intercept_[0]
+        if slope[index] < 0.0:
+            rate = y.mean()
+            slope[index], intercept[index] = 0.0, np.log(rate / (1.0 - rate))
+    return Calibration(slope, intercept)
+
+
+def cross_fitted(logits: Floats, cascade: Floats) -> Floats:
+    """Return probabilities of which each half in time is calibrated on the other half."""
+    half = logits.shape[0] // 2
+    first, second = slice(None, half), slice(half, None)
+    return np.concatenate(
+        [
+            fit_calibration(logits[second], cascade[second]).apply(logits[first]),
+            fit_calibration(logits[first], cascade[first]).apply(logits[second]),
+        ]
+    )
+
+
+def known_rows(values: Floats, cascade: Floats, index: tuple[int, ...]) -> tuple[Floats, Floats]:
+    """Return an output's values and outcomes where the outcome is known."""
+    x, y = values[(slice(None), *index)], cascade[(slice(None), *index)]
+    known = np.isfinite(y)
+    return x[known], y[known]
