@@ -1,0 +1,77 @@
+"""The strategy's configuration."""
+
+from pathlib import Path
+
+from nautilus_trader.model.data import BarType
+from nautilus_trader.model.identifiers import ClientId, InstrumentId
+from nautilus_trader.trading.config import StrategyConfig
+
+from oi_hedge_catalog.errors import ConfigError
+from oi_hedge_strategy.hedging.config import ExecutionConfig, ExposureConfig, PolicyConfig, RailsConfig
+
+
+class OIHedgeConfig(StrategyConfig, frozen=True):
+    """
+    Configure an `OIHedgeStrategy`.
+
+    Parameters
+    ----------
+    bar_type : BarType
+        Bars of the hedge instrument, of the length that the model was trained on.
+    model : str
+        The ONNX file; may be empty for a policy that needs none.
+    instrument_ids : tuple of InstrumentId
+        Where bars, open interest and funding come from; all cached instruments of the hedge's base coin by
+        default.
+    open_interest_client : ClientId
+        The data client that open interest is subscribed from.
+    exposure : ExposureConfig
+        What is hedged.
+    policy : PolicyConfig
+        How a forecast becomes a hedge ratio.
+    rails : RailsConfig
+        What bounds it.
+    execution : ExecutionConfig
+        When an order is worth sending.
+    forecast_interval_secs : float
+        Forecast on a timer too, where data are finer than that.
+    use_timer : bool, optional
+        Set the timer whatever the bars' length.
+    active_from : str
+        ISO 8601 time before which data only fill the look-back; at once when empty.
+
+    """
+
+    bar_type: BarType
+    model: str = ""
+    instrument_ids: tuple[InstrumentId, ...] = ()
+    open_interest_client: ClientId = ClientId("OI")
+    exposure: ExposureConfig = ExposureConfig()
+    policy: PolicyConfig = PolicyConfig()
+    rails: RailsConfig = RailsConfig()
+    execution: ExecutionConfig = ExecutionConfig()
+    forecast_interval_secs: float = 30.0
+    use_timer: bool | None = None
+    active_from: str = ""
+
+    def check(self) -> None:
+        """
+        Check everything that can be checked before the node runs.
+
+        Raises
+        ------
+        ConfigError
+            For the first value that is out of range or missing.
+
+        """
+        for part in (self.policy, self.rails, self.execution):
+            part.check()
+        if self.policy.kind == "kelly" and not self.model:
+            raise ConfigError("model must name an ONNX file: policy.kind is kelly, which sizes by its forecast")
+        if self.model and not Path(self.model).exists():
+            raise ConfigError(f"model {self.model} does not exist; train one with: oi-hedge train")
+        exposure = self.exposure
+        if not (exposure.instrument_ids or exposure.balance_venues or exposure.quantity):
+            raise ConfigError("exposure names nothing to hedge: set instrument_ids, balance_venues or quantity")
+        if not self.forecast_interval_secs > 0.0:
+            raise ConfigError(f"forecast_interval_secs must be above 0, was {self.forecast_interval_secs}")

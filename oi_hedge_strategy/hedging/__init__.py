@@ -1,0 +1,1 @@
+"""From forecast to order: policy, rails, target. No framework below `exposure`."""

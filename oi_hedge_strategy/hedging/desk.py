@@ -1,0 +1,237 @@
+"""From market data to a decision: state, forecast, policy, rails, target."""
+
+from dataclasses import dataclass
+from math import inf, isfinite
+
+import numpy as np
+from nautilus_trader.model.identifiers import InstrumentId
+from nautilus_trader.model.instruments import CryptoPerpetual
+
+from oi_hedge_catalog.errors import ConfigError
+from oi_hedge_strategy.cascades import SIDES
+from oi_hedge_strategy.config import OIHedgeConfig
+from oi_hedge_strategy.forecast.card import ModelCard, head
+from oi_hedge_strategy.forecast.model import Forecast, Forecaster
+from oi_hedge_strategy.hedging.policy import KellyPolicy, RulePolicy, Wish
+from oi_hedge_strategy.hedging.rails import RailInput, Rails, RailVerdict, ratio_to_quantity
+from oi_hedge_strategy.hedging.target import with_hysteresis, worth_trading
+from oi_hedge_strategy.margin import MarginSchedule
+from oi_hedge_strategy.records import CascadeForecast, HedgeDecision
+from oi_hedge_strategy.state import MarketState, Snapshot, StateSchema
+
+_MINUTE_NS = 60_000_000_000
+_NEAR = 0.10
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Hold one decision and all that led to it."""
+
+    exposure: float
+    price: float
+    held: float
+    wish: Wish
+    verdict: RailVerdict
+    target: float
+    target_quantity: float
+    trades: bool
+    forecast: Forecast | None
+    alerts: tuple[bool, bool]
+    horizons_hours: tuple[int, ...]
+    model_sha256: str
+
+    def record(self, instrument_id: InstrumentId, ordered: float, now: int) -> HedgeDecision:
+        """Return the decision as it is published."""
+        reasons = [text for text in (self.wish.reason, self.verdict.reason) if text]
+        return HedgeDecision(
+            instrument_id, self.exposure, self.price, self.held, self.wish.ratio, self.verdict.ratio,
+            self.target, self.verdict.decided_by, "; ".join(reasons), ordered, self.model_sha256, now, now,
+        )  # fmt: skip
+
+    def forecast_record(self, instrument_id: InstrumentId, now: int) -> CascadeForecast | None:
+        """Return the forecast as it is published, None where there is none."""
+        if self.forecast is None:
+            return None
+        moves = (self.forecast.probability, self.forecast.adverse, self.forecast.favourable)
+        sides = [side.tolist() for each in moves for side in each]
+        horizons = [float(hours) for hours in self.horizons_hours]
+        return CascadeForecast(instrument_id, horizons, *sides, *self.alerts, self.model_sha256, now, now)
+
+
+class HedgeDesk:
+    """
+    Decide on the hedge ratio; knows data and numbers, but neither orders nor the message bus.
+
+    Parameters
+    ----------
+    config : OIHedgeConfig
+        The configuration.
+    hedge : CryptoPerpetual
+        The hedge instrument.
+    venues : tuple of str
+        Venue slots of a market state that no model prescribes.
+    start_ns : int
+        When decisions begin, for the model's validity.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be loaded, does not match, or is not valid at `start_ns`.
+
+    """
+
+    def __init__(
+        self, config: OIHedgeConfig, hedge: CryptoPerpetual, venues: tuple[str, ...], start_ns: int
+    ) -> None:
+        self._config = config
+        self._hedge_venue = hedge.id.venue.value
+        self._step = hedge.size_increment.as_double()
+        self.forecaster = Forecaster.load(config.model) if config.policy.kind == "kelly" else None
+        self._card: ModelCard | None = self.forecaster.card if self.forecaster is not None else None
+        if self.forecaster is not None:
+            self.forecaster.card.check_valid_at(start_ns, start_ns, self.forecaster.source)
+        self.schema = self._card.schema if self._card is not None else StateSchema(venues)
+        _check_bars(config, self.schema)
+        self._state = MarketState(self.schema)
+        self._kelly = KellyPolicy(config.policy, self._card.cascade.horizons_hours) if self._card else None
+        known = self._hedge_venue in self.schema.venues
+        self._rule = RulePolicy(config.policy, self.schema, self._hedge_venue) if known else None
+        self.rails = Rails(config.rails, config.policy.max_hedge_ratio, MarginSchedule())
+        self.halted = False
+        self.price = 0.0
+        self._price_ts = self._interest_ts = -1
+        self._funding_8h = 0.0
+        self._near = sum(1 for edge in self.schema.liquidation_map.bands[1:] if edge <= _NEAR + 1e-12)
+
+    def on_bar(
+        self, venue: str, spot: bool, ts: int, high: float, low: float, close: float, volume: float
+    ) -> None:
+        """Take in a bar; one with a price that cannot be is left out, and ages the feed."""
+        high, low, close = float(high), float(low), float(close)
+        if not (0.0 < low <= close <= high and isfinite(high)):
+            return
+        self._state.update_bar(venue, spot, ts, high, low, close, float(volume))
+        if venue == self._hedge_venue and not spot:
+            self.price, self._price_ts = close, ts
+
+    def on_open_interest(self, venue: str, ts: int, quantity: float) -> None:
+        """Take in open interest; a value that cannot be is left out, and ages the feed."""
+        if isfinite(quantity) and quantity >= 0.0:
+            self._state.update_open_interest(venue, ts, quantity)
+            self._interest_ts = ts
+
+    def on_funding(self, venue: str, ts: int, rate: float, interval_minutes: float | None) -> None:
+        """Take in a funding rate; one without its interval says nothing about cost and is left out."""
+        if interval_minutes and isfinite(rate):
+            self._state.update_funding(venue, ts, rate, interval_minutes)
+            if venue == self._hedge_venue:
+                self._funding_8h = rate * 480.0 / interval_minutes
+
+    def record_order(self, now: int, ordered: float, exposure: float) -> None:
+        """Count an order towards the turnover and order-rate rails."""
+        self.rails.record_trade(now, abs(ordered / exposure) if exposure else 0.0)
+
+    def decide(self, now: int, exposure: float, hedge_quantity: float, equity: float) -> Decision:
+        """
+        Decide on the hedge of `exposure`.
+
+        Parameters
+        ----------
+        now : int
+            Nanoseconds since the epoch, not before the last event.
+        exposure, hedge_quantity : float
+            Signed base coin.
+        equity : float
+            Of the hedge account, quote currency.
+
+        """
+        snapshot = self._state.sample(now)
+        forecast, problem = self._predict(snapshot, now)
+        long = exposure >= 0.0
+        held = min(max(-hedge_quantity / exposure, 0.0), 1.0) if exposure else 0.0
+        pays = -self._funding_8h if long else self._funding_8h
+        wish = self._wish(snapshot, forecast, exposure, pays, problem)
+        smooth = with_hysteresis(wish.ratio, held, self._config.execution)
+        given = self._rail_input(now, exposure, held, equity, problem, snapshot, pays)
+        verdict = self.rails.apply(smooth, given)
+        forced = bool(verdict.actions)
+        moves = worth_trading(verdict.ratio, held, forced, self._config.execution)
+        target = verdict.ratio if moves else held
+        quantity = ratio_to_quantity(target, exposure, self._step)
+        misplaced = hedge_quantity != 0.0 and (exposure == 0.0 or hedge_quantity * exposure > 0.0)
+        return Decision(
+            exposure, self.price, held, wish, verdict, target, quantity, moves or misplaced, forecast,
+            self._alerts(forecast), self._card.cascade.horizons_hours if self._card else (),
+            self.forecaster.sha256 if self.forecaster is not None else "",
+        )  # fmt: skip
+
+    def _predict(self, snapshot: Snapshot, now: int) -> tuple[Forecast | None, str]:
+        """Return a usable forecast, or None and why there is none."""
+        if self.forecaster is None or self._card is None:
+            return None, ""
+        if now >= self._card.expires:
+            return None, "model expired"
+        try:
+            forecast = self.forecaster.predict(snapshot)
+        except Exception as error:
+            return None, f"model failed: {type(error).__name__}"
+        return (forecast, "") if forecast.is_sane else (None, "model returned an impossible number")
+
+    def _wish(
+        self, snapshot: Snapshot, forecast: Forecast | None, exposure: float, pays: float, problem: str
+    ) -> Wish:
+        if exposure == 0.0:
+            return Wish(0.0, "no exposure")
+        if self._kelly is not None:
+            return self._kelly.wish(forecast, exposure > 0.0, pays) if forecast else Wish(0.0, problem)
+        assert self._rule is not None
+        return self._rule.wish(snapshot, exposure > 0.0)
+
+    def _rail_input(
+        self,
+        now: int,
+        exposure: float,
+        held: float,
+        equity: float,
+        problem: str,
+        snapshot: Snapshot,
+        pays: float,
+    ) -> RailInput:
+        near = snapshot.liquidation_map[0, :, : self._near].sum(axis=1)
+        risk, total = float(near[0 if exposure >= 0.0 else 1]), float(near.sum())
+        return RailInput(
+            now=now,
+            exposure=exposure,
+            held=held,
+            price=self.price,
+            equity=equity,
+            model_problem=problem,
+            price_age_minutes=_age(now, self._price_ts),
+            open_interest_age_minutes=_age(now, self._interest_ts),
+            halted=self.halted,
+            side_at_risk=risk / total if total > 0.0 else 0.0,
+            share_at_risk=risk,
+            funding_8h=pays,
+        )
+
+    def _alerts(self, forecast: Forecast | None) -> tuple[bool, bool]:
+        """Return whether any horizon of each side stands above its alert threshold."""
+        if forecast is None or self._card is None:
+            return False, False
+        hours = self._card.cascade.horizons_hours
+        thresholds = [[self._card.alert_threshold[head(side, h)] for h in hours] for side in SIDES]
+        down, up = (forecast.probability >= np.asarray(thresholds, np.float32)).any(axis=1)
+        return bool(down), bool(up)
+
+
+def _age(now: int, ts: int) -> float:
+    return (now - ts) / _MINUTE_NS if ts >= 0 else inf
+
+
+def _check_bars(config: OIHedgeConfig, schema: StateSchema) -> None:
+    seconds = config.bar_type.spec.timedelta.total_seconds()
+    if seconds != schema.bar_seconds:
+        raise ConfigError(
+            f"bar_type {config.bar_type}: the model was trained on bars of {schema.bar_seconds} s, these have "
+            f"{seconds:.0f} s; name bars of that length, forecasts in between come from the timer"
+        )

@@ -1,0 +1,279 @@
+"""Hard risk rails: each can only make the book safer, and says what it did."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from math import floor, isfinite
+
+from oi_hedge_catalog.errors import ConfigError
+from oi_hedge_strategy.hedging.config import FailState, RailsConfig
+from oi_hedge_strategy.margin import MarginSchedule, tiered_liquidation_price
+
+_DAY_NS = 86_400_000_000_000
+_HOUR_NS = 3_600_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class RailInput:
+    """
+    Hold what the rails look at.
+
+    Parameters
+    ----------
+    now : int
+        Nanoseconds since the epoch.
+    exposure : float
+        Signed base coin.
+    held : float
+        The hedge ratio held now, within [0, 1] as far as it is a hedge.
+    price : float
+        Of the hedge instrument.
+    equity : float
+        Of the hedge account, quote currency.
+    model_problem : str
+        Why there is no usable forecast; empty when there is one.
+    price_age_minutes, open_interest_age_minutes : float
+        Of the hedge venue's price and of the freshest open interest; infinite when never seen.
+    halted : bool
+        Whether the hedge venue has halted trading.
+    side_at_risk, share_at_risk : float
+        Share of the exposure's side in the liquidation map within 10 %, and that side over open interest.
+    funding_8h : float
+        What the hedge pays per eight hours, as a fraction.
+
+    """
+
+    now: int
+    exposure: float
+    held: float
+    price: float
+    equity: float
+    model_problem: str
+    price_age_minutes: float
+    open_interest_age_minutes: float
+    halted: bool
+    side_at_risk: float
+    share_at_risk: float
+    funding_8h: float
+
+
+@dataclass(frozen=True, slots=True)
+class RailAction:
+    """Record that a rail changed the hedge ratio, and why."""
+
+    rail: str
+    before: float
+    after: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RailVerdict:
+    """Hold the ratio that all rails allow and what each that acted did."""
+
+    ratio: float
+    actions: tuple[RailAction, ...]
+
+    @property
+    def decided_by(self) -> str:
+        """Return the last rail that changed the ratio, empty when none did."""
+        return self.actions[-1].rail if self.actions else ""
+
+    @property
+    def reason(self) -> str:
+        """Return all reasons in order."""
+        return "; ".join(f"{a.rail}: {a.reason}" for a in self.actions)
+
+
+@dataclass(slots=True)
+class RailState:
+    """
+    Keep what the rails remember; a plain record, so that it can be stored and restored.
+
+    Parameters
+    ----------
+    peak_equity : float
+        Highest equity of the hedge account since the last cooldown.
+    closed_until : int
+        The hedge stays closed until then: cooldown of the last drawdown tier or of a hard stop.
+    trades : deque of (time, traded over exposure)
+        The last 24 hours.
+
+    """
+
+    peak_equity: float = 0.0
+    closed_until: int = 0
+    trades: deque[tuple[int, float]] = field(default_factory=deque)
+
+
+class Rails:
+    """
+    Apply the rails in their order to a wanted hedge ratio.
+
+    Order: model health, data freshness, venue status, one-sided positioning, funding spike, leverage and
+    liquidation distance, drawdown and cooldown, turnover and order rate. A rail that fails safe ("hold")
+    ends the chain of rails that look at the forecast, but never those that bound leverage and drawdown.
+
+    Parameters
+    ----------
+    config : RailsConfig
+        The rails.
+    max_ratio : float
+        The largest hedge ratio.
+    margin : MarginSchedule
+        The hedge venue's maintenance margin.
+
+    """
+
+    def __init__(self, config: RailsConfig, max_ratio: float, margin: MarginSchedule) -> None:
+        config.check()
+        self._config = config
+        self._max = max_ratio
+        self._margin = margin
+        self._blackouts = [(_time_ns(b.start), _time_ns(b.end), b.state) for b in config.blackouts]
+        self.state = RailState()
+        self._chain: tuple[tuple[str, Callable[[RailInput, float], tuple[float, str]]], ...] = (
+            ("model", self._model),
+            ("freshness", self._freshness),
+            ("venue", self._venue),
+            ("positioning", self._positioning),
+            ("funding", self._funding),
+            ("leverage", self._leverage),
+            ("liquidation", self._liquidation),
+            ("drawdown", self._drawdown),
+            ("turnover", self._turnover),
+        )
+
+    def apply(self, wanted: float, given: RailInput) -> RailVerdict:
+        """Return the ratio that is allowed, and which rails acted."""
+        ratio, actions = wanted, []
+        for name, rail in self._chain:
+            after, reason = rail(given, ratio)
+            if reason and after != ratio:
+                actions.append(RailAction(name, ratio, after, reason))
+            ratio = after
+        return RailVerdict(ratio, tuple(actions))
+
+    def record_trade(self, now: int, traded_over_exposure: float) -> None:
+        """Count an order towards turnover and order rate."""
+        self.state.trades.append((now, traded_over_exposure))
+
+    def close_until_cooled(self, now: int) -> None:
+        """Keep the hedge closed for the cooldown, after a hard stop was hit."""
+        self.state.closed_until = now + int(self._config.cooldown_hours * _HOUR_NS)
+
+    def _fail(self, state: FailState, held: float) -> float:
+        return {"hold": held, "flatten": 0.0, "full": self._max}[state]
+
+    def _model(self, given: RailInput, ratio: float) -> tuple[float, str]:
+        if not given.model_problem:
+            return ratio, ""
+        state = self._config.on_model_failure
+        return self._fail(state, given.held), f"{given.model_problem}; {state}"
+
+    def _freshness(self, given: RailInput, ratio: float) -> tuple[float, str]:
+        config = self._config
+        stale = [
+            f"{name} is {age:.0f} min old, at most {limit:.0f}"
+            for name, age, limit in (
+                ("price", given.price_age_minutes, config.max_price_age_minutes),
+                ("open interest", given.open_interest_age_minutes, config.max_open_interest_age_minutes),
+            )
+            if age > limit
+        ]
+        if not stale:
+            return ratio, ""
+        return self._fail(config.on_stale_data, given.held), f"{', '.join(stale)}; {config.on_stale_data}"
+
+    def _venue(self, given: RailInput, ratio: float) -> tuple[float, str]:
+        if given.halted:
+            return given.held, "venue halted; hold"
+        for start, end, state in self._blackouts:
+            if start <= given.now < end:
+                return self._fail(state, given.held), f"blackout; {state}"
+        return ratio, ""
+
+    def _positioning(self, given: RailInput, ratio: float) -> tuple[float, str]:
+        config = self._config
+        known = given.open_interest_age_minutes <= config.max_open_interest_age_minutes
+        extreme = given.side_at_risk >= config.imbalance and given.share_at_risk >= config.imbalance_least_share
+        if given.halted or not (known and extreme):
+            return ratio, ""
+        return self._max, f"{given.side_at_risk:.0%} of near liquidations on the exposure's side"
+
+    def _funding(self, given: RailInput, ratio: float) -> tuple[float, str]:
+        config = self._config
+        if given.funding_8h < config.funding_spike or ratio <= config.funding_max_ratio:
+            return ratio, ""
+        return config.funding_max_ratio, f"hedge would pay {given.funding_8h:.2%} per 8 h"
+
+    def _leverage(self, given: RailInput, ratio: float) -> tuple[float, str]:
+        notional = abs(given.exposure) * given.price
+        limit = max(0.0, given.equity) * self._config.max_leverage / notional if notional > 0.0 else 0.0
+        if ratio <= limit:
+            return ratio, ""
+        return limit, f"equity {given.equity:.0f} at leverage {self._config.max_leverage:g}"
+
+    def _liquidation(self, given: RailInput, ratio: float) -> tuple[float, str]:
+        least = self._config.min_liquidation_distance
+        if ratio <= 0.0 or self._distance(given, ratio) >= least:
+            return ratio, ""
+        low, high = 0.0, ratio
+        for _ in range(40):
+            middle = 0.5 * (low + high)
+            low, high = (middle, high) if self._distance(given, middle) >= least else (low, middle)
+        return low, f"liquidation price must stay {least:.0%} away"
+
+    def _distance(self, given: RailInput, ratio: float) -> float:
+        """Return how far the liquidation price of a hedge opened now lies, as a fraction of the price."""
+        quantity = -ratio * given.exposure
+        if quantity == 0.0 or given.equity <= 0.0:
+            return float("inf") if quantity == 0.0 else 0.0
+        price = tiered_liquidation_price(quantity, given.price, given.equity, self._margin)
+        return abs(price / given.price - 1.0) if isfinite(price) else float("inf")
+
+    def _drawdown(self, given: RailInput, ratio: float) -> tuple[float, str]:
+        state, config = self.state, self._config
+        if given.now < state.closed_until:
+            return 0.0, "cooling down"
+        if state.closed_until:
+            state.closed_until, state.peak_equity = 0, given.equity
+        state.peak_equity = max(state.peak_equity, given.equity)
+        fall = 1.0 - given.equity / state.peak_equity if state.peak_equity > 0.0 else 1.0
+        reached = [tier for tier in config.drawdown_tiers if fall >= tier.drawdown]
+        if not reached:
+            return ratio, ""
+        tier = reached[-1]
+        if tier is config.drawdown_tiers[-1]:
+            self.close_until_cooled(given.now)
+        return ratio * tier.scale, f"{tier.name}: hedge book {fall:.1%} below its peak"
+
+    def _turnover(self, given: RailInput, ratio: float) -> tuple[float, str]:
+        trades, config = self.state.trades, self._config
+        while trades and trades[0][0] <= given.now - _DAY_NS:
+            trades.popleft()
+        if ratio <= given.held:
+            return ratio, ""
+        if len(trades) >= config.max_daily_orders:
+            return given.held, f"{len(trades)} orders within a day"
+        left = max(0.0, config.max_daily_turnover - sum(traded for _, traded in trades))
+        if ratio - given.held > left:
+            return given.held + left, f"turnover {config.max_daily_turnover - left:.1f} within a day"
+        return ratio, ""
+
+
+def ratio_to_quantity(ratio: float, exposure: float, step: float) -> float:
+    """Return the signed hedge position for a ratio, rounded towards zero to the instrument's step."""
+    size = floor(abs(ratio * exposure) / step + 1e-9) * step
+    return -size if exposure > 0.0 else size
+
+
+def _time_ns(text: str) -> int:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(f"rails.blackouts: expected an ISO 8601 time, was {text!r}") from error
+    if time.tzinfo is None:
+        raise ConfigError(f"rails.blackouts: {text!r} has no UTC offset; write it as {text}+00:00")
+    return int(time.timestamp() * 1_000_000_000)

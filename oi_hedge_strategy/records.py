@@ -1,0 +1,109 @@
+"""What the strategy publishes and stores each time it decides."""
+
+import pyarrow as pa
+from nautilus_trader.model.identifiers import InstrumentId
+
+from oi_hedge_catalog.types import CatalogData
+
+
+class CascadeForecast(CatalogData):
+    """
+    Record one forecast.
+
+    Parameters
+    ----------
+    instrument_id : InstrumentId
+        The hedge instrument.
+    horizons_hours : list of float
+        The model's horizons.
+    down, up : list of float
+        Calibrated probability of a cascade to the side, by horizon.
+    adverse_down, adverse_up : list of float
+        Expected largest move to the side if the cascade comes, as a fraction of the price.
+    favourable_down, favourable_up : list of float
+        Expected largest move to the other side if it does not.
+    alert_down, alert_up : bool
+        Whether a probability stands above the card's alert threshold.
+    model_sha256 : str
+        The model's hash.
+    ts_event, ts_init : int
+        The decision time.
+
+    """
+
+    FIELDS = (
+        ("horizons_hours", pa.list_(pa.float64()), False),
+        ("down", pa.list_(pa.float64()), False),
+        ("up", pa.list_(pa.float64()), False),
+        ("adverse_down", pa.list_(pa.float64()), False),
+        ("adverse_up", pa.list_(pa.float64()), False),
+        ("favourable_down", pa.list_(pa.float64()), False),
+        ("favourable_up", pa.list_(pa.float64()), False),
+        ("alert_down", pa.bool_(), False),
+        ("alert_up", pa.bool_(), False),
+        ("model_sha256", pa.string(), False),
+    )
+
+    instrument_id: InstrumentId
+    horizons_hours: list[float]
+    down: list[float]
+    up: list[float]
+    alert_down: bool
+    alert_up: bool
+
+
+class HedgeDecision(CatalogData):
+    """
+    Record one decision: what was wanted, what was allowed, by which rail, and why.
+
+    Parameters
+    ----------
+    instrument_id : InstrumentId
+        The hedge instrument.
+    exposure : float
+        Signed base coin.
+    price : float
+        Of the hedge instrument.
+    held : float
+        Hedge ratio before the decision.
+    wanted : float
+        Hedge ratio of the policy.
+    allowed : float
+        Hedge ratio after hysteresis and rails.
+    target : float
+        Hedge ratio that is gone for; `held` where the change is not worth an order.
+    rail : str
+        The last rail that changed the ratio, empty when none did.
+    reason : str
+        The policy's reason and those of the rails that acted.
+    order_quantity : float
+        Signed base coin of the order that was sent, zero when none was.
+    model_sha256 : str
+        The hash of the model in use, empty for a rule.
+    ts_event, ts_init : int
+        The decision time.
+
+    """
+
+    FIELDS = (
+        ("exposure", pa.float64(), False),
+        ("price", pa.float64(), False),
+        ("held", pa.float64(), False),
+        ("wanted", pa.float64(), False),
+        ("allowed", pa.float64(), False),
+        ("target", pa.float64(), False),
+        ("rail", pa.string(), False),
+        ("reason", pa.string(), False),
+        ("order_quantity", pa.float64(), False),
+        ("model_sha256", pa.string(), False),
+    )
+
+    instrument_id: InstrumentId
+    exposure: float
+    price: float
+    held: float
+    wanted: float
+    allowed: float
+    target: float
+    rail: str
+    reason: str
