@@ -1,0 +1,191 @@
+"""The Nautilus strategy: it wires events to the market state, the model, the rails and the hedge book."""
+
+from datetime import datetime
+from time import perf_counter_ns
+
+import pandas as pd
+from nautilus_trader.common.component import TimeEvent
+from nautilus_trader.core.data import Data
+from nautilus_trader.model.data import Bar, BarType, DataType, FundingRateUpdate, InstrumentStatus
+from nautilus_trader.model.enums import MarketStatusAction
+from nautilus_trader.model.events import OrderFilled, PositionClosed
+from nautilus_trader.model.identifiers import InstrumentId
+from nautilus_trader.model.instruments import CryptoPerpetual, Instrument
+from nautilus_trader.trading.strategy import Strategy
+
+from oi_hedge_catalog.errors import ConfigError
+from oi_hedge_catalog.types import OpenInterestUpdate
+from oi_hedge_strategy.config import OIHedgeConfig
+from oi_hedge_strategy.hedging.book import HedgeBook
+from oi_hedge_strategy.hedging.desk import Decision, HedgeDesk
+from oi_hedge_strategy.hedging.exposure import ExposureReader
+from oi_hedge_strategy.history import is_spot, venue_slot
+
+_HALTS = (MarketStatusAction.HALT, MarketStatusAction.SUSPEND, MarketStatusAction.PAUSE, MarketStatusAction.CLOSE)
+_TIMER = "FORECAST"
+
+
+class OIHedgeStrategy(Strategy):
+    """
+    Hedge an exposure by forecasting liquidation cascades.
+
+    Every event updates the market state; every bar of the hedge instrument, and a timer where data are finer
+    than its interval, makes a forecast and a decision. Only this strategy's own position is ever traded.
+
+    Parameters
+    ----------
+    config : OIHedgeConfig
+        The configuration.
+
+    Attributes
+    ----------
+    decision_ns : list of int
+        Wall time that each bar of the hedge instrument took, nanoseconds.
+
+    """
+
+    def __init__(self, config: OIHedgeConfig) -> None:
+        super().__init__(config)
+        config.check()
+        self.decision_ns: list[int] = []
+        self._active_from = _time_ns(config.active_from)
+        self._desk: HedgeDesk
+        self._book: HedgeBook
+        self._exposure: ExposureReader
+        self._sources: dict[InstrumentId, tuple[str, bool]] = {}
+
+    def on_start(self) -> None:
+        """Check instruments and model, then subscribe."""
+        hedge = self._hedge_instrument()
+        self._book = HedgeBook(self, hedge, self.config.rails.hard_stop)
+        self._exposure = ExposureReader(self.config.exposure, self.cache, hedge.base_currency, self.id)
+        self._desk = HedgeDesk(self.config, hedge, self._slots(hedge), max(self._active_from, self.clock.timestamp_ns()))
+        self._sources = self._find_sources(hedge)
+        for instrument_id in self._sources:
+            self._subscribe(instrument_id)
+        interval = self.config.bar_type.spec.timedelta.total_seconds()
+        wanted = self.config.use_timer
+        if wanted or (wanted is None and interval <= self.config.forecast_interval_secs):
+            every = pd.Timedelta(seconds=self.config.forecast_interval_secs)
+            self.clock.set_timer(_TIMER, every, callback=self._on_timer)
+
+    def on_bar(self, bar: Bar) -> None:
+        """Take in a bar; decide on the hedge instrument's."""
+        started = perf_counter_ns()
+        venue, spot = self._sources[bar.bar_type.instrument_id]
+        self._desk.on_bar(venue, spot, bar.ts_init, bar.high, bar.low, bar.close, bar.volume)
+        if bar.bar_type == self.config.bar_type:
+            self._decide(bar.ts_init)
+            self.decision_ns.append(perf_counter_ns() - started)
+
+    def on_data(self, data: Data) -> None:
+        """Take in open interest."""
+        if isinstance(data, OpenInterestUpdate):
+            self._desk.on_open_interest(self._sources[data.instrument_id][0], data.ts_init, data.quantity)
+
+    def on_funding_rate(self, funding_rate: FundingRateUpdate) -> None:
+        """Take in a funding rate."""
+        venue, _ = self._sources[funding_rate.instrument_id]
+        minutes = funding_rate.interval
+        self._desk.on_funding(venue, funding_rate.ts_init, float(funding_rate.rate), minutes)
+
+    def on_instrument_status(self, data: InstrumentStatus) -> None:
+        """Note whether the hedge venue trades."""
+        if data.instrument_id == self._book.instrument_id:
+            self._desk.halted = data.action in _HALTS
+
+    def on_order_filled(self, event: OrderFilled) -> None:
+        """Move the hard stop with the position; cool down after the stop itself was hit."""
+        if self._book.is_stop(event.client_order_id):
+            self._desk.rails.close_until_cooled(event.ts_init)
+            self.log.warning(f"hard stop hit at {event.last_px}; the hedge stays closed for the cooldown")
+        self._book.protect()
+
+    def on_position_closed(self, event: PositionClosed) -> None:
+        """Take the hard stop off a position that is gone, whoever closed it."""
+        self._book.protect()
+
+    def on_stop(self) -> None:
+        """Leave the position and its resting stop as they are."""
+        if _TIMER in self.clock.timer_names:
+            self.clock.cancel_timer(_TIMER)
+
+    def _on_timer(self, event: TimeEvent) -> None:
+        self._decide(event.ts_event)
+
+    def _decide(self, now: int) -> None:
+        if now < self._active_from or not self._desk.price > 0.0:
+            return
+        price = self._desk.price
+        exposure = self._exposure.read(price)
+        decision = self._desk.decide(now, exposure, self._book.quantity(price), self._book.equity(price))
+        ordered = 0.0
+        if decision.trades and not self._desk.halted and not self._book.is_busy():
+            ordered = self._book.move_to(decision.target_quantity, price)
+            if ordered:
+                self._desk.record_order(now, ordered, exposure)
+        self._publish(decision, ordered, now)
+
+    def _publish(self, decision: Decision, ordered: float, now: int) -> None:
+        forecast = decision.forecast_record(self._book.instrument_id, now)
+        if forecast is not None:
+            self.publish_data(DataType(type(forecast)), forecast)
+        record = decision.record(self._book.instrument_id, ordered, now)
+        self.publish_data(DataType(type(record)), record)
+
+    def _hedge_instrument(self) -> CryptoPerpetual:
+        instrument_id = self.config.bar_type.instrument_id
+        instrument = self.cache.instrument(instrument_id)
+        if not isinstance(instrument, CryptoPerpetual) or instrument.is_inverse:
+            found = type(instrument).__name__ if instrument is not None else "nothing"
+            raise ConfigError(f"hedge instrument {instrument_id}: expected a linear perpetual, found {found}")
+        return instrument
+
+    def _instruments(self, hedge: Instrument) -> list[Instrument]:
+        """Return the instruments of the hedge's base coin that the configuration names, or all of them."""
+        named = self.config.instrument_ids
+        instruments = [self.cache.instrument(i) for i in named] if named else self.cache.instruments()
+        missing = [str(i) for i, found in zip(named, instruments, strict=False) if found is None]
+        if missing:
+            raise ConfigError(f"instrument_ids: {', '.join(missing)} are not in the cache")
+        return [each for each in instruments if each.base_currency == hedge.base_currency]
+
+    def _slots(self, hedge: Instrument) -> tuple[str, ...]:
+        return tuple(sorted({venue_slot(each.id) for each in self._instruments(hedge)}))
+
+    def _find_sources(self, hedge: Instrument) -> dict[InstrumentId, tuple[str, bool]]:
+        """Return venue slot and stream of each instrument whose venue the model knows."""
+        sources = {}
+        for instrument in self._instruments(hedge):
+            slot = venue_slot(instrument.id)
+            if slot in self._desk.schema.venues:
+                sources[instrument.id] = slot, is_spot(instrument)
+            else:
+                self.log.warning(f"{instrument.id} is left out: the model does not know venue {slot}")
+        if self._book.instrument_id not in sources:
+            raise ConfigError(
+                f"the model does not know the hedge venue {hedge.id.venue}, only {self._desk.schema.venues}"
+            )
+        return sources
+
+    def _subscribe(self, instrument_id: InstrumentId) -> None:
+        bars = self.config.bar_type
+        self.subscribe_bars(BarType(instrument_id, bars.spec, bars.aggregation_source))
+        if self._sources[instrument_id][1]:
+            return
+        self.subscribe_funding_rates(instrument_id)
+        self.subscribe_instrument_status(instrument_id)
+        kind = DataType(OpenInterestUpdate)
+        self.subscribe_data(kind, client_id=self.config.open_interest_client, instrument_id=instrument_id)
+
+
+def _time_ns(text: str) -> int:
+    if not text:
+        return 0
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(f"active_from: expected an ISO 8601 time, was {text!r}") from error
+    if time.tzinfo is None:
+        raise ConfigError(f"active_from: {text!r} has no UTC offset; write it as {text}+00:00")
+    return int(time.timestamp()) * 1_000_000_000
