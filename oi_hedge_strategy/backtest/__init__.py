@@ -1,0 +1,1 @@
+"""Run the strategy and its baselines over a catalog through NautilusTrader's BacktestNode."""

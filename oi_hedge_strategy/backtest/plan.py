@@ -1,0 +1,293 @@
+"""From settings and a catalog to the run configurations that BacktestNode executes."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from nautilus_trader.backtest.config import BacktestDataConfig, BacktestEngineConfig, BacktestRunConfig
+from nautilus_trader.common.config import ImportableActorConfig, LoggingConfig
+from nautilus_trader.model.data import Bar, BarType, FundingRateUpdate
+from nautilus_trader.model.identifiers import InstrumentId
+from nautilus_trader.model.instruments import CryptoPerpetual, Instrument
+from nautilus_trader.persistence.catalog import ParquetDataCatalog
+from nautilus_trader.trading.config import ImportableStrategyConfig
+
+from oi_hedge_catalog import store
+from oi_hedge_catalog.errors import CatalogError, ConfigError
+from oi_hedge_catalog.types import OpenInterestUpdate
+from oi_hedge_strategy.backtest.settings import BacktestSettings
+from oi_hedge_strategy.config import OIHedgeConfig
+from oi_hedge_strategy.forecast.card import ModelCard
+from oi_hedge_strategy.hedging.config import ExposureConfig, PolicyConfig, RailsConfig
+from oi_hedge_strategy.history import hourly_bar_types, is_spot, venue_slot
+from oi_hedge_strategy.simulation.venue import data_venue_config, hedge_venue_config, spot_venue_config
+
+HEDGE_TAG, HOLDER_TAG = "HEDGE", "HOLDER"
+HEDGE_ID, HOLDER_ID = f"OIHedgeStrategy-{HEDGE_TAG}", f"Holder-{HOLDER_TAG}"
+_OI_CLIENT = "OI"
+_SPARE = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestPlan:
+    """
+    Hold everything that all runs of one backtest share.
+
+    Parameters
+    ----------
+    catalog : ParquetDataCatalog
+        The data.
+    settings : BacktestSettings
+        What was asked for.
+    model : Path
+        The model file.
+    card : ModelCard
+        Its card.
+    start_ns, end_ns : int
+        First and last moment at which the strategy decides.
+    instruments : tuple of Instrument
+        All of the asset whose venue the model knows.
+    bar_types : dict of InstrumentId to BarType
+        Their hourly bars, where there are some.
+    start_price : float
+        Of the exposure, known at the start.
+
+    """
+
+    catalog: ParquetDataCatalog
+    settings: BacktestSettings
+    model: Path
+    card: ModelCard
+    start_ns: int
+    end_ns: int
+    instruments: tuple[Instrument, ...]
+    bar_types: dict[InstrumentId, BarType]
+    start_price: float
+
+    @property
+    def hedge(self) -> Instrument:
+        """Return the hedge instrument."""
+        return next(i for i in self.instruments if i.id == self.settings.hedge_instrument)
+
+    @property
+    def asset(self) -> str:
+        """Return the base coin."""
+        code: str = self.hedge.base_currency.code
+        return code
+
+    @property
+    def warm_up_ns(self) -> int:
+        """Return when data begin, so that every look-back is filled at the start."""
+        schema = self.card.schema
+        memory = int(schema.liquidation_map.memory_days * 86_400e9)
+        return self.start_ns - max(schema.look_back_ns, memory)
+
+    @property
+    def collateral(self) -> float:
+        """Return the hedge account's starting balance in quote currency."""
+        return self.settings.collateral * self.start_price * abs(self.settings.exposure_quantity)
+
+    @property
+    def long(self) -> bool:
+        """Return whether the exposure loses when the price falls."""
+        return self.settings.exposure_quantity > 0.0
+
+
+def make_plan(
+    catalog: ParquetDataCatalog,
+    settings: BacktestSettings,
+    model: Path,
+    card: ModelCard,
+    start_ns: int | None,
+    end_ns: int | None,
+) -> BacktestPlan:
+    """
+    Check settings, model and catalog against one another and fix the period.
+
+    Raises
+    ------
+    CatalogError
+        If instruments or data are missing, or the period and the data do not overlap.
+    ConfigError
+        If the instruments do not fit one another.
+    ModelError
+        If the model is not valid in the period.
+
+    """
+    settings.check()
+    known = {each.id: each for each in store.instruments(catalog)}
+    hedge = _find(known, settings.hedge_instrument, "hedge_instrument", catalog)
+    exposure = _find(known, settings.exposure_instrument, "exposure_instrument", catalog)
+    _check_pair(hedge, exposure, settings)
+    instruments = tuple(
+        each
+        for each in known.values()
+        if each.base_currency == hedge.base_currency and venue_slot(each.id) in card.schema.venues
+    )
+    if hedge not in instruments:
+        raise ConfigError(
+            f"hedge_instrument {hedge.id}: model {model} knows the venues {', '.join(card.schema.venues)}, "
+            f"not {hedge.id.venue}; train a model on this catalog or hedge elsewhere"
+        )
+    interest = set(store.open_interest_ids(catalog))
+    if not any(each.id in interest for each in instruments):
+        raise CatalogError(
+            f"{catalog.path} has no open interest of {hedge.base_currency.code}: the forecast needs it; "
+            "ingest some first"
+        )
+    bar_types = {i: t for i, t in hourly_bar_types(catalog).items() if i in {each.id for each in instruments}}
+    for each in (hedge, exposure):
+        if each.id not in bar_types:
+            raise CatalogError(f"{catalog.path} has no hourly bars of {each.id}; ingest them first")
+    start, end = _period(catalog, bar_types[hedge.id], card, start_ns, end_ns)
+    card.check_valid_at(start, end, str(model))
+    before = store.read_bars(catalog, bar_types[exposure.id], end_ns=start)
+    if not len(before):
+        raise CatalogError(f"{catalog.path} has no bars of {exposure.id} before the start of the run")
+    price = float(before.close[-1])
+    return BacktestPlan(catalog, settings, model, card, start, end, instruments, bar_types, price)
+
+
+def run_config(plan: BacktestPlan, policy: PolicyConfig, rails: RailsConfig) -> BacktestRunConfig:
+    """Return the run of one policy over the plan's data."""
+    hedge_bars = plan.bar_types[plan.settings.hedge_instrument]
+    strategy = OIHedgeConfig(
+        bar_type=hedge_bars,
+        model=str(plan.model),
+        instrument_ids=tuple(each.id for each in plan.instruments),
+        exposure=ExposureConfig(instrument_ids=(plan.settings.exposure_instrument,)),
+        policy=policy,
+        rails=rails,
+        execution=plan.settings.execution,
+        active_from=iso(plan.start_ns),
+        order_id_tag=HEDGE_TAG,
+    )
+    engine = BacktestEngineConfig(
+        logging=LoggingConfig(bypass_logging=True),
+        run_analysis=False,
+        strategies=[_strategy("strategy:OIHedgeStrategy", "config:OIHedgeConfig", strategy), _holder(plan)],
+        actors=[
+            _actor("simulation.ledger:SimulationLedger"),
+            _actor("backtest.recorder:DecisionRecorder"),
+        ],
+    )
+    return BacktestRunConfig(
+        engine=engine,
+        venues=_venues(plan),
+        data=_data(plan),
+        start=plan.warm_up_ns,
+        end=plan.end_ns,
+        raise_exception=True,
+        dispose_on_completion=False,
+    )
+
+
+def iso(ts: int) -> str:
+    """Return a time in nanoseconds as ISO 8601."""
+    return datetime.fromtimestamp(ts / 1e9, UTC).isoformat()
+
+
+def _holder(plan: BacktestPlan) -> ImportableStrategyConfig:
+    bars = plan.bar_types[plan.settings.exposure_instrument]
+    return ImportableStrategyConfig(
+        strategy_path="oi_hedge_strategy.backtest.holder:Holder",
+        config_path="oi_hedge_strategy.backtest.holder:HolderConfig",
+        config={
+            "bar_type": str(bars),
+            "quantity": plan.settings.exposure_quantity,
+            "buy_at": iso(plan.start_ns - plan.card.schema.bar_seconds * 1_000_000_000),
+            "order_id_tag": HOLDER_TAG,
+        },
+    )
+
+
+def _strategy(strategy: str, config: str, values: OIHedgeConfig) -> ImportableStrategyConfig:
+    return ImportableStrategyConfig(
+        strategy_path=f"oi_hedge_strategy.{strategy}",
+        config_path=f"oi_hedge_strategy.{config}",
+        config=values.json_primitives(),
+    )
+
+
+def _actor(path: str) -> ImportableActorConfig:
+    full = f"oi_hedge_strategy.{path}"
+    return ImportableActorConfig(actor_path=full, config_path=f"{full}Config", config={})
+
+
+def _venues(plan: BacktestPlan) -> list[Any]:
+    settings, quote = plan.settings, plan.hedge.quote_currency.code
+    costs = {"latency_ms": settings.latency_ms, "impact": settings.impact}
+    hedge, exposure = settings.hedge_instrument.venue.value, settings.exposure_instrument.venue.value
+    balance = [f"{plan.collateral:.2f} {quote}"]
+    venues = {hedge: hedge_venue_config(hedge, balance, leverage=settings.leverage, **costs)}
+    if exposure != hedge:
+        notional = plan.start_price * abs(settings.exposure_quantity)
+        own = [f"{_SPARE * notional:.2f} {quote}", f"0 {plan.asset}"]
+        spot = is_spot(next(i for i in plan.instruments if i.id == settings.exposure_instrument))
+        venues[exposure] = (
+            spot_venue_config(exposure, own, **costs)
+            if spot
+            else hedge_venue_config(exposure, own[:1], leverage=1.0, **costs)
+        )
+    for each in plan.instruments:
+        name = each.id.venue.value
+        venues.setdefault(name, data_venue_config(name))
+    return list(venues.values())
+
+
+def _data(plan: BacktestPlan) -> list[BacktestDataConfig]:
+    """Return one data configuration for each series, the hedge instrument's bars last."""
+    interest = set(store.open_interest_ids(plan.catalog))
+    funding = set(store.funding_ids(plan.catalog))
+    path, spec = str(plan.catalog.path), plan.bar_types[plan.settings.hedge_instrument].spec
+    configs = []
+    for each in sorted(plan.instruments, key=lambda i: (i.id == plan.settings.hedge_instrument, str(i.id))):
+        shared = {"catalog_path": path, "instrument_id": each.id}
+        if each.id in interest:
+            configs.append(BacktestDataConfig(data_cls=OpenInterestUpdate, client_id=_OI_CLIENT, **shared))
+        if each.id in funding:
+            configs.append(BacktestDataConfig(data_cls=FundingRateUpdate, **shared))
+        if each.id in plan.bar_types:
+            configs.append(BacktestDataConfig(data_cls=Bar, bar_spec=str(spec), **shared))
+    return configs
+
+
+def _find(
+    known: dict[InstrumentId, Instrument], wanted: InstrumentId, name: str, catalog: ParquetDataCatalog
+) -> Instrument:
+    if wanted not in known:
+        there = ", ".join(sorted(map(str, known))) or "none"
+        raise CatalogError(f"{name} {wanted} does not exist in {catalog.path}; its instruments: {there}")
+    return known[wanted]
+
+
+def _check_pair(hedge: Instrument, exposure: Instrument, settings: BacktestSettings) -> None:
+    if not isinstance(hedge, CryptoPerpetual) or hedge.is_inverse:
+        raise ConfigError(f"hedge_instrument {hedge.id} must be a linear perpetual")
+    if exposure.base_currency != hedge.base_currency or exposure.quote_currency != hedge.quote_currency:
+        raise ConfigError(
+            f"exposure_instrument {exposure.id} and hedge_instrument {hedge.id} must share base and quote"
+        )
+    if exposure.is_inverse:
+        raise ConfigError(f"exposure_instrument {exposure.id} must be linear")
+    if is_spot(exposure) and settings.exposure_quantity < 0.0:
+        raise ConfigError(f"exposure_quantity {settings.exposure_quantity:g}: spot {exposure.id} cannot be short")
+
+
+def _period(
+    catalog: ParquetDataCatalog, bars: BarType, card: ModelCard, start_ns: int | None, end_ns: int | None
+) -> tuple[int, int]:
+    """Return the period: by default all that the model may be used on and whose look-back is covered."""
+    ts = store.read_bars(catalog, bars).ts_init
+    first, last = int(ts[0]), int(ts[-1])
+    look_back = card.schema.look_back_ns
+    start = start_ns if start_ns is not None else max(card.trained_until, first + look_back)
+    end = end_ns if end_ns is not None else min(last, card.expires)
+    have = f"{catalog.path} has bars of {bars.instrument_id} from {iso(first)[:10]} to {iso(last)[:10]}"
+    if end <= start or start > last or end < first:
+        raise CatalogError(f"{have}: no overlap with the run from {iso(start)[:10]} to {iso(end)[:10]}")
+    if start - look_back < first:
+        earliest = iso(first + look_back)[:10]
+        raise CatalogError(f"{have}: the look-back of the model is filled from {earliest} on, start there")
+    return start, min(end, last)

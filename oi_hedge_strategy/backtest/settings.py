@@ -1,0 +1,102 @@
+"""What a backtest run may be told: exposure, hedge, costs, policy and rails."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import msgspec
+from nautilus_trader.common.config import NautilusConfig
+from nautilus_trader.model.identifiers import InstrumentId
+
+from oi_hedge_catalog.errors import ConfigError
+from oi_hedge_strategy.hedging.config import ExecutionConfig, PolicyConfig, RailsConfig
+
+
+class BacktestSettings(NautilusConfig, frozen=True):
+    """
+    Configure a backtest.
+
+    Parameters
+    ----------
+    hedge_instrument : InstrumentId
+        The linear perpetual that is traded.
+    exposure_instrument : InstrumentId
+        What the trader holds: spot or a perpetual of the same base coin.
+    exposure_quantity : float
+        Signed base coin; spot can only be long.
+    collateral : float
+        Balance of the hedge account at the start, over the exposure's notional.
+    leverage : float
+        Leverage setting of the hedge account.
+    latency_ms : float
+        From sending an order to its arrival.
+    impact : dict
+        Values that differ from the defaults of `ImpactFillModelConfig`.
+    policy, rails, execution
+        As for the strategy.
+
+    """
+
+    hedge_instrument: InstrumentId = InstrumentId.from_str("ETHUSDT-PERP.BINANCE")
+    exposure_instrument: InstrumentId = InstrumentId.from_str("ETHUSDT.BINANCE_SPOT")
+    exposure_quantity: float = 100.0
+    collateral: float = 1.0
+    leverage: float = 3.0
+    latency_ms: float = 200.0
+    impact: dict[str, float] = {}
+    policy: PolicyConfig = PolicyConfig()
+    rails: RailsConfig = RailsConfig()
+    execution: ExecutionConfig = ExecutionConfig()
+
+    def check(self) -> None:
+        """
+        Check what can be checked before the catalog is read.
+
+        Raises
+        ------
+        ConfigError
+            For the first value out of range.
+
+        """
+        for part in (self.policy, self.rails, self.execution):
+            part.check()
+        if self.exposure_quantity == 0.0:
+            raise ConfigError("exposure_quantity must not be zero: there would be nothing to hedge")
+        if not self.collateral > 0.0:
+            raise ConfigError(f"collateral must be above 0, was {self.collateral}")
+        if not 0.0 < self.leverage <= self.rails.max_leverage:
+            raise ConfigError(
+                f"leverage must be above 0 and at most rails.max_leverage {self.rails.max_leverage:g}, "
+                f"was {self.leverage:g}"
+            )
+        if self.latency_ms < 0.0:
+            raise ConfigError(f"latency_ms must not be negative, was {self.latency_ms}")
+
+
+def load_settings(path: Path | None) -> BacktestSettings:
+    """
+    Read settings from a TOML file, or return the defaults.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, has an unknown field, or a value of the wrong type or range.
+
+    """
+    if path is None:
+        return BacktestSettings()
+    try:
+        fields = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    try:
+        settings: BacktestSettings = BacktestSettings.parse(json.dumps(fields))
+    except (msgspec.ValidationError, ValueError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    try:
+        settings.check()
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    return settings
