@@ -5,7 +5,6 @@ follows from it with a margin of ``entry * quantity / leverage`` and no cumulati
 """
 
 import math
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -83,8 +82,10 @@ class MarginSchedule:
 
     def tier(self, notional: float) -> TierRow:
         """Return the row that applies to `notional`."""
-        index = bisect_left(self.rows, notional, key=lambda row: row[0])
-        return self.rows[min(index, len(self.rows) - 1)]
+        for row in self.rows:
+            if notional <= row[0]:
+                return row
+        return self.rows[-1]
 
     def maintenance(self, notional: float) -> float:
         """Return the maintenance margin of `notional`, both in settlement currency."""
@@ -233,13 +234,13 @@ def breach_price(excess: Callable[[float], float], safe: float, worst: float) ->
     Returns
     -------
     float or None
-        ``None`` if `excess` stays positive; `safe` itself if it was never positive.
+        ``None`` if `excess` is positive at `worst`; `safe` itself if it is not positive even there.
 
     """
-    if excess(safe) <= 0.0:
-        return safe
     if excess(worst) > 0.0:
         return None
+    if excess(safe) <= 0.0:
+        return safe
     while abs(worst - safe) > 1e-12 * max(safe, worst):
         middle = 0.5 * (safe + worst)
         if middle in (safe, worst):

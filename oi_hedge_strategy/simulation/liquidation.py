@@ -150,7 +150,7 @@ class LiquidationModule(SimulationModule):
 
     def _check_path(self, group: MarginGroup, bar: Bar, path: tuple[Price, ...]) -> None:
         """Liquidate a group at its first breach between the path's first price and each of the others."""
-        prices = self._current_prices(group)
+        prices = self._current_prices(group, bar)
         start, *extremes = map(float, path)
 
         def excess(price: float) -> float:
@@ -174,9 +174,12 @@ class LiquidationModule(SimulationModule):
         ]
         return self._group(self.exchange.get_account(), positions, margins)
 
-    def _current_prices(self, group: MarginGroup) -> dict[InstrumentId, float]:
+    def _current_prices(self, group: MarginGroup, bar: Bar | None = None) -> dict[InstrumentId, float]:
+        """Return the market's price of each instrument, that of `bar` left to it."""
         prices: dict[InstrumentId, float] = {}
         for position in group.positions:
+            if bar is not None and position.instrument_id == bar.bar_type.instrument_id:
+                continue
             middle = self.exchange.get_book(position.instrument_id).midpoint()
             if middle is None:
                 raise DataError(
