@@ -1,7 +1,7 @@
 """Venue configurations for backtests: traded with all costs, spot, and only watched."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from nautilus_trader.backtest.config import (
     BacktestVenueConfig,
@@ -21,6 +21,7 @@ def hedge_venue_config(
     starting_balances: Sequence[str],
     *,
     leverage: float = 3.0,
+    oms_type: Literal["NETTING", "HEDGING"] = "NETTING",
     latency_ms: float = 200.0,
     impact: Mapping[str, Any] | None = None,
     funding: Mapping[str, Any] | None = None,
@@ -37,6 +38,10 @@ def hedge_venue_config(
         Such as ``["100000 USDT"]``.
     leverage : float
         Account leverage.
+    oms_type : "NETTING" or "HEDGING"
+        With "NETTING" the engine cuts a reduce-only order to the first open position of its instrument,
+        whoever holds it. Where two strategies trade one instrument use "HEDGING", give the strategies
+        ``oms_type="NETTING"``, and submit reduce-only orders with their ``position_id``.
     latency_ms : float
         From sending a message to its arrival at the venue; 0 matches orders at once.
     impact, funding, liquidation : mapping
@@ -51,7 +56,7 @@ def hedge_venue_config(
     ]
     return BacktestVenueConfig(
         name=name,
-        oms_type="NETTING",
+        oms_type=oms_type,
         account_type="MARGIN",
         starting_balances=list(starting_balances),
         default_leverage=leverage,

@@ -105,6 +105,11 @@ def test_watched_venue_does_not_match_its_bars() -> None:
     assert (venue.bar_execution, venue.modules, venue.fill_model) == (False, None, None)
 
 
+def test_hedge_venue_takes_its_order_management_from_the_configuration() -> None:
+    assert hedge_venue_config("BINANCE", ["1 USDT"]).oms_type == "NETTING"
+    assert hedge_venue_config("BINANCE", ["1 USDT"], oms_type="HEDGING").oms_type == "HEDGING"
+
+
 def test_negative_latency_is_refused() -> None:
     with pytest.raises(ConfigError, match="latency_ms"):
         hedge_venue_config("BINANCE", ["1 USDT"], latency_ms=-1.0)
