@@ -1,13 +1,12 @@
 """What can be wrong with a series, one function a defect; `quality` runs them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from oi_hedge_catalog.findings import Finding, Severity, duration, when
 from oi_hedge_catalog.series import BarSeries, Floats, FundingSeries, OpenInterestSeries, Series, Times
 
 LEVEL_WINDOW = 12
@@ -19,62 +18,6 @@ FLIP_TOLERANCE = 0.03
 STALE_ROWS = 24
 ABSURD_FUNDING = 0.05
 _FLIPS = (2.0, *(10.0**power for power in range(1, 9)))
-
-
-class Severity(StrEnum):
-    """How bad a finding is: only an error keeps a series out of the catalog."""
-
-    ERROR = "error"
-    WARNING = "warning"
-    NOTE = "note"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """
-    One defect of one series.
-
-    Attributes
-    ----------
-    severity : Severity
-        Errors stop an ingest, warnings and notes do not.
-    code : str
-        Stable short name, for example ``gap``.
-    series : str
-        Instrument id or bar type.
-    field : str
-        The column concerned.
-    message : str
-        A plain sentence without the name of the series.
-    row : int, optional
-        First row concerned, counted from 0 in the order of time.
-    time_ns : int, optional
-        UNIX nanoseconds (`ts_event`) of that row.
-    count : int
-        Rows concerned.
-    """
-
-    severity: Severity
-    code: str
-    series: str
-    field: str
-    message: str
-    row: int | None = None
-    time_ns: int | None = None
-    count: int = 1
-
-
-def when(time_ns: int) -> str:
-    """Return a time to the minute, in UTC, as the reports print it."""
-    return str(pd.Timestamp(time_ns, tz="UTC").strftime("%Y-%m-%d %H:%M"))
-
-
-def duration(ns: int) -> str:
-    """Return a length of time in its natural unit, for example ``359 h``."""
-    for unit, size in (("h", 3_600_000_000_000), ("min", 60_000_000_000), ("s", 1_000_000_000)):
-        if ns % size == 0:
-            return f"{ns // size} {unit}"
-    return f"{ns} ns"
 
 
 def check_times(series: Series, now_ns: int) -> Iterator[Finding]:
@@ -196,7 +139,7 @@ def _check_jumps(series: Series, name: str, values: Floats) -> Iterator[Finding]
         size = np.abs(np.log(ratio[np.array(plain) - 1]))
         largest = np.array(plain)[np.argsort(size, kind="stable")[::-1][:5]]
         text = "; ".join(f"{ratio[row - 1] - 1:+.0%} at {when(int(series.ts_event[row]))}" for row in largest)
-        message = f"moves by more than half from one row to the next: {text}"
+        message = f"moves by a factor of more than {1 + JUMP} from one row to the next: {text}"
         yield _at(series, largest[:1], Severity.WARNING, "jump", name, message, len(plain))
 
 

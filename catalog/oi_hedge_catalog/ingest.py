@@ -12,8 +12,8 @@ from nautilus_trader.persistence.catalog import ParquetDataCatalog
 from tqdm import tqdm
 
 from oi_hedge_catalog import quality, store, writer
-from oi_hedge_catalog.checks import Finding, Severity
 from oi_hedge_catalog.errors import DataError, OIHedgeError
+from oi_hedge_catalog.findings import Finding, Severity
 from oi_hedge_catalog.quality import Report
 from oi_hedge_catalog.series import Series
 

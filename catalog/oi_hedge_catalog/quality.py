@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from oi_hedge_catalog import checks
-from oi_hedge_catalog.checks import Finding, Severity, when
+from oi_hedge_catalog.findings import Finding, Severity, duration, when
 from oi_hedge_catalog.series import BarSeries, FundingSeries, OpenInterestSeries, Series
 
 Verdict = Literal["ok", "warnings", "errors"]
@@ -196,9 +196,9 @@ def _cells(summary: Summary) -> tuple[str, ...]:
         f"{summary.rows:,}",
         when(summary.first_ns),
         when(summary.last_ns),
-        checks.duration(summary.step_ns) if summary.step_ns else "-",
+        duration(summary.step_ns) if summary.step_ns else "-",
         str(summary.gaps),
-        checks.duration(summary.longest_gap_ns) if summary.gaps else "-",
+        duration(summary.longest_gap_ns) if summary.gaps else "-",
     )
 
 

@@ -10,11 +10,14 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from nautilus_trader.core.data import Data
 from nautilus_trader.model.data import Bar, BarType, FundingRateUpdate
 from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.objects import Price, Quantity
+from nautilus_trader.serialization.arrow.serializer import ArrowSerializer
 
+from oi_hedge_catalog import funding_codec
 from oi_hedge_catalog.types import OpenInterestUpdate
 
 Floats = npt.NDArray[np.float64]
@@ -65,6 +68,10 @@ class Series:
         """Return the rows as the Nautilus objects that a catalog stores."""
         raise NotImplementedError
 
+    def to_table(self) -> pa.Table:
+        """Return the rows as the Arrow table that a catalog stores."""
+        return ArrowSerializer.serialize_batch(self.to_data(), data_cls=self.DATA_CLS)
+
 
 @dataclass(frozen=True, eq=False)
 class OpenInterestSeries(Series):
@@ -98,6 +105,16 @@ class OpenInterestSeries(Series):
         times = (self.ts_event.tolist(), self.ts_init.tolist())
         rows = zip(self.quantity.tolist(), notional, *times, strict=True)
         return [OpenInterestUpdate(self.id, *row) for row in rows]
+
+    def to_table(self) -> pa.Table:
+        columns = {
+            "instrument_id": pa.repeat(self.identifier, len(self)),
+            "quantity": self.quantity,
+            "notional_usd": pa.array(self.notional_usd, from_pandas=True),
+            "ts_event": self.ts_event.astype(np.uint64),
+            "ts_init": self.ts_init.astype(np.uint64),
+        }
+        return pa.table(columns, schema=OpenInterestUpdate.schema())
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +157,19 @@ class FundingSeries(Series):
             strict=True,
         )
         return [FundingRateUpdate(self.id, *row) for row in rows]
+
+    def to_table(self) -> pa.Table:
+        columns = {
+            "instrument_id": pa.repeat(self.identifier, len(self)),
+            "rate": [str(Decimal(repr(rate))) for rate in self.rate.tolist()],
+            "interval": pa.array(self.interval.astype(np.uint16), mask=self.interval == 0),
+            "next_funding_ns": pa.array(
+                self.next_funding_ns.astype(np.uint64), mask=self.next_funding_ns == 0
+            ),
+            "ts_event": self.ts_event.astype(np.uint64),
+            "ts_init": self.ts_init.astype(np.uint64),
+        }
+        return pa.table(columns, schema=funding_codec.SCHEMA)
 
 
 @dataclass(frozen=True, eq=False)

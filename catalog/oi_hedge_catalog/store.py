@@ -64,10 +64,10 @@ def data_files(catalog: ParquetDataCatalog, data_cls: type, identifier: str) -> 
     if not directory.is_dir():
         return []
     intervals = catalog.get_intervals(data_cls, identifier)
-    return [(start, end, directory / _file_name(start, end)) for start, end in sorted(intervals)]
+    return [(start, end, directory / file_name(start, end)) for start, end in sorted(intervals)]
 
 
-def _file_name(start: int, end: int) -> str:
+def file_name(start: int, end: int) -> str:
     """Return the name that Nautilus gives to the file of an interval."""
     stamps = (unix_nanos_to_iso8601(ns).replace(":", "-").replace(".", "-") for ns in (start, end))
     return "_".join(stamps) + ".parquet"

@@ -16,13 +16,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from nautilus_trader.core.data import Data
+import pyarrow.parquet as pq
 from nautilus_trader.model.instruments import Instrument
 from nautilus_trader.persistence.catalog import ParquetDataCatalog
 
 from oi_hedge_catalog.errors import CatalogError, DataError
 from oi_hedge_catalog.series import BarSeries, FundingSeries, OpenInterestSeries, Series, Times
-from oi_hedge_catalog.store import MAX_ROWS_PER_GROUP, data_files, read_bars, read_funding, read_open_interest
+from oi_hedge_catalog.store import (
+    MAX_ROWS_PER_GROUP,
+    data_directory,
+    data_files,
+    file_name,
+    read_bars,
+    read_funding,
+    read_open_interest,
+)
 
 try:
     import fcntl
@@ -179,7 +187,12 @@ def _merge(stored: Series, new: Series) -> Series:
 
 def write(catalog: ParquetDataCatalog, append: Append) -> None:
     """Write the files of `append` completely, then move them into place; call within `exclusive`."""
-    _write_files(catalog, [rows.to_data() for rows in append.files])
+    with _staging(catalog) as root:
+        for rows in append.files:
+            directory = data_directory(catalog, rows.DATA_CLS, rows.identifier).relative_to(catalog.path)
+            name = file_name(int(rows.ts_init[0]), int(rows.ts_init[-1]))
+            (root / directory).mkdir(parents=True, exist_ok=True)
+            pq.write_table(rows.to_table(), root / directory / name, row_group_size=MAX_ROWS_PER_GROUP)
 
 
 def write_instrument(catalog: ParquetDataCatalog, instrument: Instrument) -> None:
@@ -192,7 +205,8 @@ def write_instrument(catalog: ParquetDataCatalog, instrument: Instrument) -> Non
         If another definition of the instrument is stored.
     """
     if check_instrument(catalog, instrument):
-        _write_files(catalog, [[instrument]])
+        with _staging(catalog) as root:
+            ParquetDataCatalog(root).write_data([instrument])
 
 
 def check_instrument(catalog: ParquetDataCatalog, instrument: Instrument) -> bool:
@@ -210,18 +224,19 @@ def check_instrument(catalog: ParquetDataCatalog, instrument: Instrument) -> boo
     return False
 
 
-def _write_files(catalog: ParquetDataCatalog, groups: list[list[Data]]) -> None:
-    staging = Path(catalog.path, STAGING, uuid.uuid4().hex)
-    moves = []
-    for number, data in enumerate(groups):
-        root = staging / str(number)
-        root.mkdir(parents=True)
-        ParquetDataCatalog(root, max_rows_per_group=MAX_ROWS_PER_GROUP).write_data(data)
-        moves += [(path, Path(catalog.path) / path.relative_to(root)) for path in root.rglob("*.parquet")]
-    for source, target in moves:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(source, target)
-    shutil.rmtree(staging, ignore_errors=True)
+@contextmanager
+def _staging(catalog: ParquetDataCatalog) -> Iterator[Path]:
+    """Give a directory to write in; what is in it at the end is moved into `catalog`."""
+    root = Path(catalog.path, STAGING, uuid.uuid4().hex)
+    root.mkdir(parents=True)
+    try:
+        yield root
+        for source in sorted(root.rglob("*.parquet")):
+            target = Path(catalog.path) / source.relative_to(root)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(source, target)
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
 
 
 def iso(time_ns: int) -> str:

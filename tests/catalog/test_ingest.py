@@ -126,7 +126,7 @@ def dying(function, before):
         calls += 1
         if calls == int(countdown):
             if not before:
-                open(kwargs["where"], "wb").write(b"PAR1 half a file")
+                open(kwargs.get("where") or args[1], "wb").write(b"PAR1 half a file")
             os.kill(os.getpid(), signal.SIGKILL)
         return function(*args, **kwargs)
     return wrapped

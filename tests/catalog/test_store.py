@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from nautilus_trader.model.data import Bar, BarType, FundingRateUpdate
 from nautilus_trader.model.identifiers import InstrumentId
+from nautilus_trader.serialization.arrow.serializer import ArrowSerializer
 from oi_hedge_catalog import OpenInterestUpdate, store, writer
 from oi_hedge_catalog.errors import CatalogError, DataError
 from oi_hedge_catalog.series import BarSeries, FundingSeries, OpenInterestSeries
@@ -95,6 +96,15 @@ def test_objects_read_back_equal_what_the_columns_say(catalog):
 
     assert stored[0] == OpenInterestUpdate(ETH, 10.0, None, HOUR, HOUR + 5)
     assert stored[2] == OpenInterestUpdate(ETH, 30.0, 60_000.0, 3 * HOUR, 3 * HOUR + 5)
+
+
+@pytest.mark.parametrize("make", [interest, funding, bars])
+def test_table_of_columns_is_the_table_that_nautilus_would_write(make):
+    series = make(range(1, 9))
+
+    table = ArrowSerializer.serialize_batch(series.to_data(), data_cls=series.DATA_CLS)
+
+    assert series.to_table().equals(table, check_metadata=True)
 
 
 def test_range_is_inclusive_and_by_ts_init(catalog):

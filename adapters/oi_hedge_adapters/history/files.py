@@ -9,12 +9,13 @@ import numpy.typing as npt
 from nautilus_trader.model.data import BarSpecification, BarType
 from nautilus_trader.model.enums import AggregationSource, BarAggregation, PriceType
 from nautilus_trader.model.instruments import Instrument
-from oi_hedge_catalog.checks import Finding, Severity, when
 from oi_hedge_catalog.errors import DataError
+from oi_hedge_catalog.findings import Finding, Severity, when
 from oi_hedge_catalog.ingest import Loaded
 from oi_hedge_catalog.series import BarSeries, Floats, FundingSeries, OpenInterestSeries, Series, Times
 
-from oi_hedge_adapters.history.manifest import Manifest, SeriesSpec
+from oi_hedge_adapters.history.manifest import Manifest
+from oi_hedge_adapters.history.spec import SeriesSpec
 from oi_hedge_adapters.history.tables import read_table, to_floats, to_times
 
 _MINUTE_NS = 60 * 10**9
@@ -143,7 +144,7 @@ class FileSource:
         price = rows.columns.get("price", np.full(len(rows.time), np.nan))
         unpriced = ~(price > 0)
         if self.spec.unit == "usd" and unpriced.any():
-            text = f"rows in USD without a price cannot be converted and are left out: {int(unpriced.sum())}"
+            text = f"rows in USD left out for want of a price to convert them: {int(unpriced.sum())}"
             findings.append(self._finding(rows, unpriced, Severity.WARNING, "no_price", text))
             rows, price = rows.take(np.flatnonzero(~unpriced)), price[~unpriced]
         value = rows.columns["value"] / (2.0 if self.spec.sides == "both" else 1.0)
