@@ -1,0 +1,1 @@
+"""The commands of `oi-hedge`, one file each."""

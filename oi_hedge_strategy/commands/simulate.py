@@ -1,0 +1,57 @@
+"""Write a simulated market into a new catalog."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from tqdm import tqdm
+
+from oi_hedge_catalog.errors import ConfigError
+from oi_hedge_strategy.simulation.market import simulate_market
+from oi_hedge_strategy.simulation.market_catalog import write_market
+from oi_hedge_strategy.simulation.market_config import WARM_UP_DAYS, SimulatedMarketConfig
+
+
+@click.command()
+@click.option("--catalog", type=click.Path(path_type=Path), required=True, help="Directory of the new catalog.")
+@click.option("--days", type=int, default=365, show_default=True, help="Days to simulate.")
+@click.option("--start", default="2024-01-01", show_default=True, help="First day, UTC.")
+@click.option("--seed", type=int, default=7, show_default=True, help="The same seed gives the same market.")
+@click.option("--assets", default="ETH", show_default=True, help="Base coins, separated by commas.")
+@click.option("--step", default="1h", show_default=True, help="Bar length, such as 5m, 15m or 1h.")
+@click.option("--uninformative", is_flag=True, help="Report open interest and funding that say nothing.")
+def simulate(catalog: Path, days: int, start: str, seed: int, assets: str, step: str, uninformative: bool) -> None:
+    """Write a simulated market, whose truth is known, into a new catalog."""
+    config = SimulatedMarketConfig(
+        seed=seed,
+        assets=tuple(name.strip().upper() for name in assets.split(",") if name.strip()),
+        start=_midnight(start),
+        days=days,
+        bar_minutes=_minutes(step),
+        informative=not uninformative,
+    )
+    runs = len(config.assets) * (2 if uninformative else 1)
+    with tqdm(total=runs * (days + WARM_UP_DAYS), unit="day", desc="Simulating") as bar:
+
+        def progress(asset: str) -> None:
+            bar.set_postfix_str(asset, refresh=False)
+            bar.update()
+
+        market = simulate_market(config, progress)
+    write_market(market, catalog)
+    click.echo(f"Wrote {days} simulated days of {', '.join(config.assets)} to {catalog}")
+
+
+def _midnight(text: str) -> datetime:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise ConfigError(f"--start must be a date such as 2024-01-01, was {text!r}") from error
+
+
+def _minutes(text: str) -> int:
+    found = re.fullmatch(r"(\d+)(m|h)", text)
+    if found is None:
+        raise ConfigError(f"--step must be minutes or hours such as 5m or 1h, was {text!r}")
+    return int(found[1]) * (60 if found[2] == "h" else 1)
