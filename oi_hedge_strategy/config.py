@@ -73,5 +73,10 @@ class OIHedgeConfig(StrategyConfig, frozen=True):
         exposure = self.exposure
         if not (exposure.instrument_ids or exposure.balance_venues or exposure.quantity):
             raise ConfigError("exposure names nothing to hedge: set instrument_ids, balance_venues or quantity")
+        if self.bar_type.instrument_id in exposure.instrument_ids:
+            raise ConfigError(
+                f"exposure names the hedge instrument {self.bar_type.instrument_id}: a venue nets both, so orders "
+                "would move the position that is to be hedged; hedge in another instrument"
+            )
         if not self.forecast_interval_secs > 0.0:
             raise ConfigError(f"forecast_interval_secs must be above 0, was {self.forecast_interval_secs}")

@@ -269,6 +269,11 @@ def _check_pair(hedge: Instrument, exposure: Instrument, settings: BacktestSetti
         raise ConfigError(
             f"exposure_instrument {exposure.id} and hedge_instrument {hedge.id} must share base and quote"
         )
+    if exposure.id == hedge.id:
+        raise ConfigError(
+            f"hedge_instrument and exposure_instrument are both {hedge.id}: hedging in the instrument that is "
+            "held would only trade the position itself; hedge in another"
+        )
     if exposure.is_inverse:
         raise ConfigError(f"exposure_instrument {exposure.id} must be linear")
     if is_spot(exposure) and settings.exposure_quantity < 0.0:

@@ -89,6 +89,7 @@ def run_backtest(plan: BacktestPlan, out: Path) -> BacktestRecord:
         bars_per_second=_count_bars(plan) / seconds,
         on_bar_us={"p50": float(np.percentile(timing, 50)), "p99": float(np.percentile(timing, 99))},
         notes=_notes(plan),
+        quote=plan.hedge.quote_currency.code,
     )
 
 

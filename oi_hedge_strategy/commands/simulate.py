@@ -5,23 +5,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from oi_hedge_catalog.errors import ConfigError
 from tqdm import tqdm
 
-from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_strategy.simulation.market import simulate_market
 from oi_hedge_strategy.simulation.market_catalog import write_market
 from oi_hedge_strategy.simulation.market_config import WARM_UP_DAYS, SimulatedMarketConfig
 
 
 @click.command()
-@click.option("--catalog", type=click.Path(path_type=Path), required=True, help="Directory of the new catalog.")
+@click.option(
+    "--catalog", type=click.Path(path_type=Path), required=True, help="Directory of the new catalog."
+)
 @click.option("--days", type=int, default=365, show_default=True, help="Days to simulate.")
 @click.option("--start", default="2024-01-01", show_default=True, help="First day, UTC.")
 @click.option("--seed", type=int, default=7, show_default=True, help="The same seed gives the same market.")
 @click.option("--assets", default="ETH", show_default=True, help="Base coins, separated by commas.")
 @click.option("--step", default="1h", show_default=True, help="Bar length, such as 5m, 15m or 1h.")
 @click.option("--uninformative", is_flag=True, help="Report open interest and funding that say nothing.")
-def simulate(catalog: Path, days: int, start: str, seed: int, assets: str, step: str, uninformative: bool) -> None:
+def simulate(
+    catalog: Path, days: int, start: str, seed: int, assets: str, step: str, uninformative: bool
+) -> None:
     """Write a simulated market, whose truth is known, into a new catalog."""
     config = SimulatedMarketConfig(
         seed=seed,

@@ -12,7 +12,7 @@ from oi_hedge_catalog import OpenInterestUpdate, store
 from oi_hedge_catalog.errors import DataError
 from oi_hedge_catalog.ingest import ingest
 
-from oi_hedge_strategy import cli_data
+from oi_hedge_strategy.commands import data as cli_data
 
 SECOND = 1_000_000_000
 HOUR = 3600 * SECOND
