@@ -72,11 +72,11 @@ class AssetHistory:
     bar_ts: NDArray[np.int64]
 
     def replay(self, state: MarketState, times: NDArray[np.int64]) -> Iterator[Snapshot]:
-        """Feed `state` and yield its snapshot at each of the ascending `times`."""
+        """Feed `state` what its venues bring and yield its snapshot at each of the ascending `times`."""
         names = self.venues
-        rows = zip(
-            self.ts.tolist(), self.stream.tolist(), self.venue.tolist(), self.fields.tolist(), strict=True
-        )
+        kept = np.isin(self.venue, [at for at, name in enumerate(names) if name in state.schema.venues])
+        columns = (self.ts, self.stream, self.venue, self.fields)
+        rows = zip(*(column[kept].tolist() for column in columns), strict=True)
         event = next(rows, None)
         for now in times.tolist():
             while event is not None and event[0] <= now:
@@ -92,6 +92,12 @@ class AssetHistory:
         grid[(self.bar_ts - ts[0]) // NANOSECONDS_PER_HOUR] = self.bars
         interest = np.stack([self._known_interest(v, ts) for v in range(len(self.venues))], axis=1)
         return HourlyMarket(ts, grid[:, 0], grid[:, 1], grid[:, 2], interest)
+
+    def live_venues(self, within_days: float = 90.0) -> set[str]:
+        """Return venues whose perpetual prices or open interest reach the last `within_days` of the events."""
+        recent = self.ts >= self.ts[-1] - int(within_days * 24 * NANOSECONDS_PER_HOUR)
+        traded = np.isin(self.stream, (Stream.PERPETUAL, Stream.OPEN_INTEREST))
+        return {self.venues[at] for at in np.unique(self.venue[recent & traded])}
 
     def _known_interest(self, venue: int, ts: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return a venue's open interest as known at each hour's decision, NaN when over six hours old."""

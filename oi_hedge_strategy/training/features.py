@@ -5,27 +5,30 @@ from math import sqrt
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from oi_hedge_strategy.state.schema import CHANNELS, StateSchema
 
-_LAGS_HOURS = (1, 4, 12, 24, 72, 168, 720)
-_VOLATILITY_HOURS = 336
+_LAGS_HOURS = (0, 1, 4, 12, 24, 72, 168, 720)
+_SPREAD_LAGS = 2
+_VOLATILITY_HOURS = (336, 24)
 _EPSILON = 1e-6
 _CLIP = 8.0
-
-
-def _masked_mean(values: Tensor, mask: Tensor, dim: int | tuple[int, ...]) -> Tensor:
-    return (values * mask).sum(dim) / mask.sum(dim).clamp(min=1.0)
+_PRICED = ("log_price", "log_spot_price", "log_range")
+_UNIT = {"log_open_interest": 100.0, "funding_8h": 1e4, "basis": 1e3}
+_LEVELS = ("log_range", "funding_8h", "basis")
+_STREAMS = ("log_price", "log_open_interest", "funding_8h")
 
 
 class MarketFeatures(nn.Module):
     """
     Compute features from raw samples: differences, ratios to volatility, masks and ages.
 
-    Log levels never reach the network as such: each is differenced against the same venue's newest value
-    and between neighbouring offsets, and price changes are divided by realised volatility, so that assets,
-    venues and years look alike.
+    Log levels never reach the network as such: each channel is differenced between neighbouring offsets and
+    against the same venue's newest value, prices and ranges are divided by realised volatility, and volume
+    by the venue's usual volume, so that assets, venues and years look alike. The work is done for all
+    channels at once, as few large operations, since a small graph's time is the number of its nodes.
 
     Parameters
     ----------
@@ -36,161 +39,149 @@ class MarketFeatures(nn.Module):
 
     """
 
-    offsets: Tensor
-    gaps: Tensor
-    channels: Tensor
+    pairs: Tensor
+    time_scale: Tensor
+    variance_weights: Tensor
+    within: Tensor
+    priced: Tensor
+    level_unit: Tensor
+    level_priced: Tensor
+    levels: Tensor
+    streams: Tensor
     lags: Tensor
 
     def __init__(self, schema: StateSchema, channels: Sequence[int]) -> None:
         super().__init__()
-        self.names = [CHANNELS[at].name for at in channels]
-        offsets = torch.tensor(schema.offsets_hours, dtype=torch.float32)
-        self.register_buffer("offsets", offsets)
-        self.register_buffer("gaps", torch.diff(offsets, append=offsets[-1:] + 1.0))
-        self.register_buffer("channels", torch.tensor(list(channels)))
-        grid = np.asarray(schema.offsets_hours)
-        lags = [int(np.abs(grid - lag).argmin()) for lag in _LAGS_HOURS]
+        names = [CHANNELS[at].name for at in channels]
+        offsets = np.asarray(schema.offsets_hours, np.float32)
+        gaps = np.diff(offsets, append=offsets[-1] + 1.0)
+        self._offsets = offsets.size
+        self._price = names.index("log_price")
+        self._interest = names.index("log_open_interest")
+        self._volume = names.index("log_volume")
+        scale = np.concatenate([1.0 / np.sqrt(gaps), 1.0 / np.sqrt(np.maximum(offsets, 1.0))])
+        unit = np.array([_UNIT.get(name, 1.0) for name in names], np.float32)
+        variance = np.stack([np.where(offsets < hours, gaps, 0.0) for hours in _VOLATILITY_HOURS], axis=1)
+        lags = [int(np.abs(offsets - lag).argmin()) for lag in _LAGS_HOURS]
+        self._buffer("pairs", _pairs(offsets.size))
+        self._buffer("time_scale", scale[None] * unit[:, None])
+        self._buffer("variance_weights", variance)
+        self._buffer("within", variance > 0.0)
+        self._buffer("priced", [[float(name in _PRICED)] for name in names])
+        self._buffer("level_unit", [[_UNIT.get(name, 1.0)] for name in _LEVELS])
+        self._buffer("level_priced", [[float(name in _PRICED)] for name in _LEVELS])
+        self.register_buffer("levels", torch.tensor([names.index(name) for name in _LEVELS]))
+        self.register_buffer("streams", torch.tensor([names.index(name) for name in _STREAMS]))
         self.register_buffer("lags", torch.tensor(lags))
-        self._recent = int((grid < 24).sum())
-        self._day = lags[_LAGS_HOURS.index(24)]
-        self._volatility_span = int((grid < _VOLATILITY_HOURS).sum())
-        self._extra = [n for n in self.names if n not in _KNOWN]
-        self.steps = 16 + 2 * len(self._extra)
-        self.scalars = 2 + 2 * len(_LAGS_HOURS) + 7 + 2 * (len(schema.liquidation_map.bands) - 1)
+        pooled = 2 + len(_LEVELS) + 1
+        self.steps = 2 * len(names) + len(_LEVELS) + 1 + 2 * len(_STREAMS)
+        bands = len(schema.liquidation_map.bands) - 1
+        self.scalars = pooled * (len(lags) + _SPREAD_LAGS) + len(_VOLATILITY_HOURS) + 2 * bands
+
+    def _buffer(self, name: str, values: ArrayLike) -> None:
+        self.register_buffer(name, torch.from_numpy(np.asarray(values, np.float32)))
 
     def forward(
         self, values: Tensor, mask: Tensor, age: Tensor, liquidation_map: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """
-        Return features by step, their venue mask, features of the whole market, and hourly volatility.
+        Return features by step, features of the whole market, and hourly volatility.
 
         Parameters
         ----------
         values, mask, age : Tensor, shape (batch, venues, channels, offsets)
-            A `Snapshot`.
+            A `Snapshot`'s channels that were seen in training.
         liquidation_map : Tensor, shape (batch, 2, bands)
             A `Snapshot`'s liquidation map.
 
         Returns
         -------
         steps : Tensor, shape (batch, venues, features, offsets)
-        present : Tensor, shape (batch, venues, offsets)
         scalars : Tensor, shape (batch, features)
         volatility : Tensor, shape (batch,)
 
         """
-        value = {n: values[:, :, at] for n, at in zip(self.names, self._at(), strict=True)}
-        known = {n: mask[:, :, at] for n, at in zip(self.names, self._at(), strict=True)}
-        ages = {n: age[:, :, at] for n, at in zip(self.names, self._at(), strict=True)}
-        price, price_known = value["log_price"], known["log_price"]
-        change, change_known = self._increments(price, price_known)
-        volatility = self._volatility(change, change_known, self._volatility_span)
-        recent = self._volatility(change, change_known, self._recent)
-        scale = volatility[:, None, None]
-        root_gap, root_lag = self.gaps.sqrt(), self.offsets.clamp(min=1.0).sqrt()
-
-        to_now, to_now_known = self._to_now(price, price_known)
-        returns = (to_now / (scale * root_lag)).clamp(-_CLIP, _CLIP) * to_now_known
-        steps_returns = (change / (scale * root_gap)).clamp(-_CLIP, _CLIP) * change_known
-
-        interest, interest_known = value["log_open_interest"], known["log_open_interest"]
-        built, built_known = self._to_now(interest, interest_known)
-        flow, flow_known = self._increments(interest, interest_known)
-        built_scaled = (built / (0.01 * root_lag)).clamp(-_CLIP, _CLIP) * built_known
-        flow_scaled = (flow / (0.01 * root_gap)).clamp(-_CLIP, _CLIP) * flow_known
-
-        range_known = known["log_range"]
-        ranges = torch.log((value["log_range"].clamp(min=0.0) + _EPSILON) / scale).clamp(-_CLIP, _CLIP)
-        volume, volume_known = value["log_volume"], known["log_volume"]
-        usual = _masked_mean(volume, volume_known, -1)[..., None]
-        activity = (volume - usual).clamp(-_CLIP, _CLIP) * volume_known
-        funding, funding_known = torch.asinh(value["funding_8h"] * 1e4), known["funding_8h"]
-        basis, basis_known = torch.asinh(value["basis"] * 1e3), known["basis"]
-
-        fresh = [torch.log1p(ages[n]) for n in ("log_price", "log_open_interest", "funding_8h")]
-        position = torch.log1p(self.offsets).expand_as(price)
-        parts = [
-            returns, steps_returns, ranges * range_known, activity, built_scaled, flow_scaled,
-            funding * funding_known, basis * basis_known,
-            price_known, interest_known, funding_known, basis_known, *fresh, position,
-        ]  # fmt: skip
-        for name in self._extra:
-            parts += [value[name] * known[name], known[name]]
-        present = torch.maximum(torch.maximum(price_known, interest_known), funding_known)
-
+        known = torch.relu(mask @ self.pairs.abs() - 1.0)
+        raw = values @ self.pairs
+        volatility = self._volatility(raw[:, :, self._price], known[:, :, self._price])
+        per_volatility = 1.0 / volatility[:, None, None, :1] - 1.0
+        scale = self.time_scale * (1.0 + self.priced * per_volatility)
+        changes = (raw * known * scale).clamp(-_CLIP, _CLIP)
+        levels_known = mask[:, :, self.levels]
+        level_scale = self.level_unit * (1.0 + self.level_priced * per_volatility)
+        levels = _signed_log(values[:, :, self.levels] * level_scale) * levels_known
+        activity, traded = self._activity(values, mask)
+        changes = changes.unflatten(3, (2, self._offsets)).flatten(2, 3)
+        fresh = torch.log1p(age[:, :, self.streams])
+        steps = torch.cat([changes, levels, activity, mask[:, :, self.streams], fresh], 2)
+        ends = [2 * self._price + 1, 2 * self._interest + 1]
+        since_known = known[:, :, [self._price, self._interest], self._offsets :]
+        pooled = torch.cat([changes[:, :, ends], levels, activity], 2)[..., self.lags]
+        pooled_known = torch.cat([since_known, levels_known, traded], 2)[..., self.lags]
         scalars = [
-            torch.log(volatility)[:, None],
-            torch.log(recent / volatility)[:, None],
-            self._at_lags(returns, to_now_known),
-            self._at_lags(built_scaled, built_known),
-            self._pooled(funding[..., 0], funding_known[..., 0]),
-            _masked_mean(funding, funding_known, (1, 2))[:, None],
-            self._spread(built_scaled[..., self._day], built_known[..., self._day]),
-            _masked_mean(activity[..., : self._recent], volume_known[..., : self._recent], (1, 2))[:, None],
-            self._pooled(basis[..., 0], basis_known[..., 0]),
-            torch.log1p(100.0 * liquidation_map.clamp(min=0.0)).flatten(1),
+            *_over_venues(pooled, pooled_known),
+            torch.log(volatility),
+            torch.log1p(100.0 * liquidation_map).flatten(1),
         ]
-        return torch.stack(parts, 2), present, torch.cat(scalars, 1), volatility
+        return steps, torch.cat(scalars, 1), volatility[:, 0]
 
-    def _at(self) -> range:
-        return range(len(self.names))
+    def _volatility(self, raw: Tensor, known: Tensor) -> Tensor:
+        """Return realised volatility per square-root hour over each of the spans, shape (batch, spans)."""
+        squares, both = raw[..., : self._offsets].square(), known[..., : self._offsets]
+        moved = (squares * both).sum(1) @ self.within
+        hours = both.sum(1) @ self.variance_weights
+        return (moved / hours.clamp(min=1.0) + _EPSILON).sqrt()
 
-    def _increments(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Return each offset's value less the one before it in time, and where both are known."""
-        both = nn.functional.pad(mask[..., :-1] * mask[..., 1:], (0, 1))
-        return nn.functional.pad(values[..., :-1] - values[..., 1:], (0, 1)) * both, both
-
-    def _to_now(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the newest value less each offset's, and where both are known."""
-        both = mask * mask[..., :1]
-        return (values[..., :1] - values) * both, both
-
-    def _volatility(self, change: Tensor, known: Tensor, span: int) -> Tensor:
-        """Return realised volatility per square-root hour over the first `span` offsets, all venues."""
-        squares = (change.square() * known)[..., :span].sum((1, 2))
-        hours = (self.gaps * known)[..., :span].sum((1, 2))
-        return (squares / hours.clamp(min=1.0) + _EPSILON).sqrt()
-
-    def _at_lags(self, values: Tensor, mask: Tensor) -> Tensor:
-        """Return the mean over venues at each of the lags, shape (batch, lags)."""
-        return _masked_mean(values[..., self.lags], mask[..., self.lags], 1)
-
-    def _pooled(self, values: Tensor, mask: Tensor) -> Tensor:
-        """Return mean and spread over venues, shape (batch, 2)."""
-        return torch.cat([_masked_mean(values, mask, 1)[:, None], self._spread(values, mask)], 1)
-
-    def _spread(self, values: Tensor, mask: Tensor) -> Tensor:
-        mean = _masked_mean(values, mask, 1)[:, None]
-        return (_masked_mean((values - mean).square(), mask, 1) + _EPSILON).sqrt()[:, None]
+    def _activity(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return log volume over the venue's mean log volume, and where it is known."""
+        at = slice(self._volume, self._volume + 1)
+        volume, known = values[:, :, at], mask[:, :, at]
+        usual = (volume * known).sum(3, keepdim=True) / known.sum(3, keepdim=True).clamp(min=1.0)
+        return (volume - usual).clamp(-_CLIP, _CLIP) * known, known
 
 
-_KNOWN = {
-    "log_price", "log_range", "log_volume", "basis", "log_open_interest", "funding_8h", "log_spot_price",
-}  # fmt: skip
+def _pairs(offsets: int) -> np.ndarray:
+    """Return the matrix from samples to neighbouring differences and to differences from the newest."""
+    pairs = np.zeros((offsets, 2 * offsets), np.float32)
+    for at in range(offsets - 1):
+        pairs[at, at], pairs[at + 1, at] = 1.0, -1.0
+        pairs[0, offsets + at + 1], pairs[at + 1, offsets + at + 1] = 1.0, -1.0
+    return pairs
+
+
+def _signed_log(values: Tensor) -> Tensor:
+    """Compress large values of either sign."""
+    return torch.sign(values) * torch.log1p(values.abs())
+
+
+def _over_venues(values: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean over venues at each lag and the spread over venues at the first lags, flattened."""
+    count = known.sum(1).clamp(min=1.0)
+    mean = (values * known).sum(1) / count
+    near = values[..., :_SPREAD_LAGS] - mean[:, None, :, :_SPREAD_LAGS]
+    squares = (near.square() * known[..., :_SPREAD_LAGS]).sum(1) / count[..., :_SPREAD_LAGS]
+    return mean.flatten(1), (squares + _EPSILON).sqrt().flatten(1)
 
 
 class Standardiser(nn.Module):
     """Shift and scale features by the training data's mean and deviation, kept in the graph."""
 
-    mean: Tensor
-    deviation: Tensor
+    shift: Tensor
+    scale: Tensor
 
     def __init__(self, features: int) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(features))
-        self.register_buffer("deviation", torch.ones(features))
+        self.register_buffer("shift", torch.zeros(features))
+        self.register_buffer("scale", torch.ones(features))
 
     def fit(self, values: Tensor) -> None:
         """Take mean and deviation from `values`, shape (samples, features)."""
-        self.mean.copy_(values.mean(0))
-        self.deviation.copy_(values.std(0).clamp(min=1e-3))
+        self.shift.copy_(values.mean(0))
+        self.scale.copy_(1.0 / values.std(0).clamp(min=1e-3))
 
-    def forward(self, values: Tensor, dim: int) -> Tensor:
-        """Standardise along `dim`, clipped to ten deviations."""
-        shape = [1] * values.dim()
-        shape[dim] = -1
-        scaled = (values - self.mean.view(shape)) / self.deviation.view(shape)
-        return scaled.clamp(-10.0, 10.0)
+    def forward(self, values: Tensor) -> Tensor:
+        """Standardise, clipped to ten deviations."""
+        return ((values - self.shift) * self.scale).clamp(-10.0, 10.0)
 
 
 def horizon_roots(horizons: Sequence[int]) -> list[float]:

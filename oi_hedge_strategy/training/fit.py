@@ -67,7 +67,7 @@ def fit(
     """Fit `network` on the training rows; keep the epoch with the least loss on the stopping rows."""
     generator = torch.Generator().manual_seed(config.seed)
     samples = data.samples
-    fit_scales(network, samples, training)
+    fit_scale(network, samples, training)
     start_at_base_rates(network, samples.cascade[training])
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
@@ -175,12 +175,11 @@ def predict_logits(network: CascadeNetwork, samples: Samples, rows: NDArray[np.i
     return np.concatenate(logits)
 
 
-def fit_scales(network: CascadeNetwork, samples: Samples, rows: NDArray[np.int64]) -> None:
-    """Set the graph's standardisation from the training rows."""
+def fit_scale(network: CascadeNetwork, samples: Samples, rows: NDArray[np.int64]) -> None:
+    """Set the graph's standardisation of market features from the training rows."""
     every = rows[:: max(1, rows.size // 4096)]
     with torch.no_grad():
-        steps, present, market, _ = network.features(*to_batch(samples, every))
-    network.step_scale.fit(steps.permute(0, 1, 3, 2)[present > 0])
+        _, market, _ = network.features(*to_batch(samples, every))
     network.market_scale.fit(market)
 
 

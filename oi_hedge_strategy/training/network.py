@@ -26,8 +26,8 @@ class CascadeNetwork(nn.Module):
         Indices into the schema's channels that the training data contain.
     horizons : sequence of int
         Forecast horizons, hours.
-    width, hidden, embedding : int
-        Convolution channels, recurrent state, venue embedding.
+    width, hidden : int
+        Convolution channels and size of a venue's embedding; recurrent state.
     dropout : float
         In training only.
 
@@ -42,21 +42,15 @@ class CascadeNetwork(nn.Module):
         horizons: Sequence[int],
         width: int = 24,
         hidden: int = 32,
-        embedding: int = 4,
         dropout: float = 0.25,
     ) -> None:
         super().__init__()
         self.horizons = tuple(horizons)
         self.features = MarketFeatures(schema, channels)
-        self.step_scale = Standardiser(self.features.steps)
         self.market_scale = Standardiser(self.features.scalars)
-        self.venues = nn.Embedding(len(schema.venues), embedding)
-        self.convolutions = nn.Sequential(
-            nn.Conv1d(self.features.steps + embedding, width, 3, stride=2, padding=1),
-            nn.ReLU(),
-            nn.Conv1d(width, width, 3, stride=2, padding=1),
-            nn.ReLU(),
-        )
+        self.venues = nn.Parameter(0.1 * torch.randn(len(schema.venues), width, 1))
+        self.first = nn.Conv1d(self.features.steps, width, 3, stride=2, padding=1)
+        self.second = nn.Conv1d(width, width, 3, stride=2, padding=1)
         self.recurrence = nn.GRU(2 * width, hidden, batch_first=True)
         self.dropout = nn.Dropout(dropout)
         outputs = 3 * len(SIDES) * len(self.horizons)
@@ -82,9 +76,9 @@ class CascadeNetwork(nn.Module):
             Expected largest move to the other side if it does not.
 
         """
-        steps, present, market, volatility = self.features(values, mask, age, liquidation_map)
-        market = self.market_scale(market, 1)
-        state = self._read(self.step_scale(steps, 2) * present[:, :, None], present)
+        steps, market, volatility = self.features(values, mask, age, liquidation_map)
+        market = self.market_scale(market)
+        state = self._read(steps, mask.amax((2, 3)))
         joined = torch.cat([self.dropout(state), market], 1)
         out = (self.direct(market) + self.joint(joined)).view(-1, 3, len(SIDES), len(self.horizons))
         scale = volatility[:, None, None] * self.roots
@@ -92,16 +86,13 @@ class CascadeNetwork(nn.Module):
 
     def _read(self, steps: Tensor, present: Tensor) -> Tensor:
         """Return the recurrent state after the newest step, shape (batch, hidden)."""
-        batch, venues, features, offsets = steps.shape
-        embedded = self.venues.weight[None, :, :, None].expand(batch, -1, -1, offsets)
-        joined = torch.cat([steps, embedded * present[:, :, None]], 2)
-        maps = self.convolutions(joined.reshape(batch * venues, -1, offsets))
-        maps = maps.view(batch, venues, maps.shape[1], maps.shape[2])
-        weight = (present.amax(2) > 0).to(maps.dtype)[:, :, None, None]
-        mean = (maps * weight).sum(1) / weight.sum(1).clamp(min=1.0)
-        peak = (maps * weight).amax(1)
-        sequence = torch.cat([mean, peak], 1).transpose(1, 2).flip(1)
-        state: Tensor = self.recurrence(sequence)[0][:, -1]
+        batch, venues, _, _ = steps.shape
+        maps = self.first(steps.flatten(0, 1)).view(batch, venues, self.first.out_channels, -1)
+        maps = torch.relu(self.second(torch.relu(maps + self.venues).flatten(0, 1)))
+        maps = maps.view(batch, venues, self.second.out_channels, -1) * present[:, :, None, None]
+        mean = maps.sum(1) / present.sum(1).clamp(min=1.0)[:, None, None]
+        sequence = torch.cat([mean, maps.amax(1)], 1).transpose(1, 2).flip(1)
+        state: Tensor = self.recurrence(sequence)[1][0]
         return state
 
 

@@ -85,8 +85,7 @@ def train(
     if not names:
         raise CatalogError(f"{catalog.path}: no open interest; ingest some, it is what is forecast on")
     histories = [load_history(catalog, asset, end_ns=until_ns) for asset in names]
-    venues = tuple(sorted({venue for each in histories for venue in each.venues}))
-    schema = StateSchema(venues)
+    schema = StateSchema(tuple(sorted(set().union(*(each.live_venues() for each in histories)))))
     data = build_dataset(histories, schema, config.cascade, config.every_hours)
     _check_history(data, config)
     split = purged_split(data.samples.ts, config.cascade.horizons_hours[-1], schema.offsets_hours[-1])
@@ -163,8 +162,8 @@ def _reference(fitted: FitResult) -> dict[str, Any]:
     return {
         "training_loss": fitted.training_loss,
         "stopping_loss": fitted.stopping_loss,
-        "market_mean": scale.mean.tolist(),
-        "market_deviation": scale.deviation.tolist(),
+        "market_mean": scale.shift.tolist(),
+        "market_deviation": (1.0 / scale.scale).tolist(),
     }
 
 
