@@ -12,16 +12,22 @@ from nautilus_trader.model.events import OrderFilled, PositionClosed
 from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.instruments import CryptoPerpetual, Instrument
 from nautilus_trader.trading.strategy import Strategy
-
 from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_catalog.types import OpenInterestUpdate
+
 from oi_hedge_strategy.config import OIHedgeConfig
 from oi_hedge_strategy.hedging.book import HedgeBook
 from oi_hedge_strategy.hedging.desk import Decision, HedgeDesk
 from oi_hedge_strategy.hedging.exposure import ExposureReader
 from oi_hedge_strategy.history import is_spot, venue_slot
 
-_HALTS = (MarketStatusAction.HALT, MarketStatusAction.SUSPEND, MarketStatusAction.PAUSE, MarketStatusAction.CLOSE)
+_HALTS = (
+    MarketStatusAction.HALT,
+    MarketStatusAction.SUSPEND,
+    MarketStatusAction.PAUSE,
+    MarketStatusAction.CLOSE,
+    MarketStatusAction.NOT_AVAILABLE_FOR_TRADING,
+)
 _TIMER = "FORECAST"
 
 
@@ -59,7 +65,9 @@ class OIHedgeStrategy(Strategy):
         hedge = self._hedge_instrument()
         self._book = HedgeBook(self, hedge, self.config.rails.hard_stop)
         self._exposure = ExposureReader(self.config.exposure, self.cache, hedge.base_currency, self.id)
-        self._desk = HedgeDesk(self.config, hedge, self._slots(hedge), max(self._active_from, self.clock.timestamp_ns()))
+        self._desk = HedgeDesk(
+            self.config, hedge, self._slots(hedge), max(self._active_from, self.clock.timestamp_ns())
+        )
         self._sources = self._find_sources(hedge)
         for instrument_id in self._sources:
             self._subscribe(instrument_id)
@@ -148,7 +156,9 @@ class OIHedgeStrategy(Strategy):
         missing = [str(i) for i, found in zip(named, instruments, strict=False) if found is None]
         if missing:
             raise ConfigError(f"instrument_ids: {', '.join(missing)} are not in the cache")
-        return [each for each in instruments if each.base_currency == hedge.base_currency]
+        chosen = [each for each in instruments if each.get_base_currency() == hedge.base_currency]
+        _refuse_two_in_a_slot(chosen)
+        return chosen
 
     def _slots(self, hedge: Instrument) -> tuple[str, ...]:
         return tuple(sorted({venue_slot(each.id) for each in self._instruments(hedge)}))
@@ -177,6 +187,18 @@ class OIHedgeStrategy(Strategy):
         self.subscribe_instrument_status(instrument_id)
         kind = DataType(OpenInterestUpdate)
         self.subscribe_data(kind, client_id=self.config.open_interest_client, instrument_id=instrument_id)
+
+
+def _refuse_two_in_a_slot(instruments: list[Instrument]) -> None:
+    """Refuse two perpetuals, or two spot pairs, at one venue: their prices would be mixed."""
+    taken: dict[tuple[str, bool], InstrumentId] = {}
+    for each in instruments:
+        other = taken.setdefault((venue_slot(each.id), is_spot(each)), each.id)
+        if other != each.id:
+            raise ConfigError(
+                f"{other} and {each.id} are two instruments of one kind at one venue; name in instrument_ids "
+                "the one that is to be read"
+            )
 
 
 def _time_ns(text: str) -> int:

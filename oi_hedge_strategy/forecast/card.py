@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from oi_hedge_catalog.errors import ModelError
+
 from oi_hedge_strategy.cascades import CascadeDefinition
 from oi_hedge_strategy.state.schema import StateSchema
 
@@ -89,10 +90,13 @@ class ModelCard:
         Raises
         ------
         ModelError
-            If it is of another version or schema; the message names `source`.
+            If it is no JSON object, or of another version or schema; the message names `source`.
 
         """
-        fields: dict[str, Any] = json.loads(text)
+        try:
+            fields: dict[str, Any] = dict(json.loads(text))
+        except (TypeError, ValueError) as error:
+            raise ModelError(f"{source}: its card is not a JSON object ({error}); train it anew") from error
         version = fields.pop("card_version", None)
         if version != CARD_VERSION:
             raise ModelError(f"{source}: expected card version {CARD_VERSION}, was {version}; train it anew")

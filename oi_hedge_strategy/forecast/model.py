@@ -8,8 +8,8 @@ from typing import Self
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
-
 from oi_hedge_catalog.errors import ModelError
+
 from oi_hedge_strategy.cascades import SIDES
 from oi_hedge_strategy.forecast.card import CARD_KEY, ModelCard
 from oi_hedge_strategy.state import Snapshot
@@ -40,10 +40,9 @@ class Forecast:
 
     @property
     def is_sane(self) -> bool:
-        """Return whether every number is finite and every probability within [0, 1]."""
-        numbers = np.isfinite(self.probability).all() and np.isfinite(self.adverse).all()
-        bounded = (self.probability >= 0).all() and (self.probability <= 1).all()
-        return bool(numbers and np.isfinite(self.favourable).all() and bounded)
+        """Return whether every number is finite, no move negative and every probability within [0, 1]."""
+        numbers = np.stack([self.probability, self.adverse, self.favourable])
+        return bool(np.isfinite(numbers).all() and (numbers >= 0).all() and (self.probability <= 1).all())
 
 
 class Forecaster:
@@ -118,7 +117,10 @@ def _open_session(model: bytes, source: str) -> ort.InferenceSession:
     try:
         return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        raise ModelError(f"{source} is not an ONNX model that can be run: {_first_line(error)}") from error
+        raise ModelError(
+            f"{source} is not an ONNX model that can be run ({_first_line(error)}); "
+            "train one with: oi-hedge train"
+        ) from error
 
 
 def _read_card(session: ort.InferenceSession, source: str) -> ModelCard:
@@ -137,6 +139,9 @@ def _check_shapes(
     found = {each.name: tuple(each.shape) for each in session.get_outputs()}
     if found != {OUTPUT: output}:
         raise ModelError(f"{source}: expected output {output} by its card, was {found}; train it anew")
+    types = {each.type for each in (*session.get_inputs(), *session.get_outputs())}
+    if types != {"tensor(float)"}:
+        raise ModelError(f"{source}: expected 32-bit floats only, was {sorted(types)}; train it anew")
 
 
 def _first_line(error: Exception) -> str:

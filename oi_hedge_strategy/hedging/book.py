@@ -73,7 +73,7 @@ class HedgeBook:
 
     def move_to(self, target: float, price: float) -> float:
         """
-        Send the market order that moves the hedge to `target`, signed base coin.
+        Send the market order that moves the hedge to `target`, signed base coin in whole steps.
 
         A change of side first closes what is held; the next decision opens the other side.
 
@@ -86,8 +86,9 @@ class HedgeBook:
         held = self.quantity(price)
         if held * target < 0.0:
             target = 0.0
-        change = target - held
-        quantity = self._instrument.make_qty(abs(change), round_down=True)
+        change, multiplier = target - held, self._instrument.multiplier.as_double()
+        increment = self._instrument.size_increment.as_double()
+        quantity = self._instrument.make_qty(round(abs(change) / (multiplier * increment)) * increment)
         least = self._instrument.min_quantity
         if quantity.as_double() <= 0.0 or (least is not None and quantity < least):
             return 0.0
@@ -99,7 +100,8 @@ class HedgeBook:
             tags=[HEDGE_TAG],
         )
         self._strategy.submit_order(order)
-        return quantity.as_double() if change > 0.0 else -quantity.as_double()
+        ordered: float = quantity.as_double() * multiplier
+        return ordered if change > 0.0 else -ordered
 
     def protect(self) -> None:
         """Rest a reduce-only stop for the whole hedge on the venue, in place of the one before."""

@@ -6,8 +6,8 @@ from math import inf, isfinite
 import numpy as np
 from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.instruments import CryptoPerpetual
-
 from oi_hedge_catalog.errors import ConfigError
+
 from oi_hedge_strategy.cascades import SIDES
 from oi_hedge_strategy.config import OIHedgeConfig
 from oi_hedge_strategy.forecast.card import ModelCard, head
@@ -85,7 +85,7 @@ class HedgeDesk:
     ) -> None:
         self._config = config
         self._hedge_venue = hedge.id.venue.value
-        self._step = hedge.size_increment.as_double()
+        self._step = hedge.size_increment.as_double() * hedge.multiplier.as_double()
         self.forecaster = Forecaster.load(config.model) if config.policy.kind == "kelly" else None
         self._card: ModelCard | None = self.forecaster.card if self.forecaster is not None else None
         if self.forecaster is not None:
@@ -100,6 +100,7 @@ class HedgeDesk:
         self.halted = False
         self.price = 0.0
         self._price_ts = self._interest_ts = -1
+        self._newest = 0
         self._funding_8h = 0.0
         self._near = sum(1 for edge in self.schema.liquidation_map.bands[1:] if edge <= _NEAR + 1e-12)
 
@@ -107,7 +108,7 @@ class HedgeDesk:
         self, venue: str, spot: bool, ts: int, high: float, low: float, close: float, volume: float
     ) -> None:
         """Take in a bar; one with a price that cannot be is left out, and ages the feed."""
-        high, low, close = float(high), float(low), float(close)
+        high, low, close, ts = float(high), float(low), float(close), self._in_order(ts)
         if not (0.0 < low <= close <= high and isfinite(high)):
             return
         self._state.update_bar(venue, spot, ts, high, low, close, float(volume))
@@ -116,12 +117,14 @@ class HedgeDesk:
 
     def on_open_interest(self, venue: str, ts: int, quantity: float) -> None:
         """Take in open interest; a value that cannot be is left out, and ages the feed."""
+        ts = self._in_order(ts)
         if isfinite(quantity) and quantity >= 0.0:
             self._state.update_open_interest(venue, ts, quantity)
             self._interest_ts = ts
 
     def on_funding(self, venue: str, ts: int, rate: float, interval_minutes: float | None) -> None:
         """Take in a funding rate; one without its interval says nothing about cost and is left out."""
+        ts = self._in_order(ts)
         if interval_minutes and isfinite(rate):
             self._state.update_funding(venue, ts, rate, interval_minutes)
             if venue == self._hedge_venue:
@@ -138,17 +141,19 @@ class HedgeDesk:
         Parameters
         ----------
         now : int
-            Nanoseconds since the epoch, not before the last event.
+            Nanoseconds since the epoch.
         exposure, hedge_quantity : float
             Signed base coin.
         equity : float
             Of the hedge account, quote currency.
 
         """
+        now = self._in_order(now)
         snapshot = self._state.sample(now)
         forecast, problem = self._predict(snapshot, now)
         long = exposure >= 0.0
-        held = min(max(-hedge_quantity / exposure, 0.0), 1.0) if exposure else 0.0
+        ratio = -hedge_quantity / exposure if exposure else 0.0
+        held = min(max(ratio, 0.0), self._config.policy.max_hedge_ratio)
         pays = -self._funding_8h if long else self._funding_8h
         wish = self._wish(snapshot, forecast, exposure, pays, problem)
         smooth = with_hysteresis(wish.ratio, held, self._config.execution)
@@ -158,12 +163,18 @@ class HedgeDesk:
         moves = worth_trading(verdict.ratio, held, forced, self._config.execution)
         target = verdict.ratio if moves else held
         quantity = ratio_to_quantity(target, exposure, self._step)
-        misplaced = hedge_quantity != 0.0 and (exposure == 0.0 or hedge_quantity * exposure > 0.0)
+        misplaced = hedge_quantity != 0.0 and (exposure == 0.0 or ratio < 0.0)
+        excessive = ratio - held > 0.0 and ratio - held >= self._config.execution.min_adjustment
         return Decision(
-            exposure, self.price, held, wish, verdict, target, quantity, moves or misplaced, forecast,
-            self._alerts(forecast), self._card.cascade.horizons_hours if self._card else (),
+            exposure, self.price, held, wish, verdict, target, quantity, moves or misplaced or excessive,
+            forecast, self._alerts(forecast), self._card.cascade.horizons_hours if self._card else (),
             self.forecaster.sha256 if self.forecaster is not None else "",
         )  # fmt: skip
+
+    def _in_order(self, ts: int) -> int:
+        """Return `ts`, or the newest time seen: an event that comes late is known from then on."""
+        self._newest = max(self._newest, ts)
+        return self._newest
 
     def _predict(self, snapshot: Snapshot, now: int) -> tuple[Forecast | None, str]:
         """Return a usable forecast, or None and why there is none."""
@@ -232,6 +243,6 @@ def _check_bars(config: OIHedgeConfig, schema: StateSchema) -> None:
     seconds = config.bar_type.spec.timedelta.total_seconds()
     if seconds != schema.bar_seconds:
         raise ConfigError(
-            f"bar_type {config.bar_type}: the model was trained on bars of {schema.bar_seconds} s, these have "
-            f"{seconds:.0f} s; name bars of that length, forecasts in between come from the timer"
+            f"bar_type {config.bar_type}: the model was trained on bars of {schema.bar_seconds} s, these "
+            f"have {seconds:.0f} s; name bars of that length, forecasts in between come from the timer"
         )

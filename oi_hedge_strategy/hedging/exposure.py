@@ -1,11 +1,11 @@
 """Read the trader's own exposure from a node, this strategy's positions left out."""
 
 from nautilus_trader.cache.base import CacheFacade
-from nautilus_trader.model.currencies import Currency
 from nautilus_trader.model.identifiers import StrategyId
+from nautilus_trader.model.objects import Currency
 from nautilus_trader.model.position import Position
-
 from oi_hedge_catalog.errors import ConfigError
+
 from oi_hedge_strategy.hedging.config import ExposureConfig
 
 
@@ -41,9 +41,10 @@ class ExposureReader:
             if instrument is None:
                 known = ", ".join(sorted(str(each) for each in cache.instrument_ids()))
                 raise ConfigError(f"exposure instrument {instrument_id} does not exist; there are: {known}")
-            if instrument.base_currency != base:
+            found = instrument.get_base_currency()
+            if found != base:
                 raise ConfigError(
-                    f"exposure instrument {instrument_id} is {instrument.base_currency.code}, the hedge is {base.code}"
+                    f"exposure instrument {instrument_id} is of base {found}, the hedge of {base.code}"
                 )
 
     def read(self, price: float) -> float:

@@ -59,6 +59,8 @@ class KellyPolicy:
         for h, hours in enumerate(self._horizons):
             p = float(forecast.probability[side, h])
             gain = float(forecast.adverse[side, h])
+            if gain <= 0.0:
+                continue
             carry = max(0.0, funding_8h) * hours / 8.0
             cost = float(forecast.favourable[side, h]) + config.round_trip_cost + carry
             fraction = min(config.max_kelly, kelly_fraction(p, gain, cost))

@@ -4,9 +4,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from math import floor, isfinite
+from math import floor
 
 from oi_hedge_catalog.errors import ConfigError
+
 from oi_hedge_strategy.hedging.config import FailState, RailsConfig
 from oi_hedge_strategy.margin import MarginSchedule, tiered_liquidation_price
 
@@ -112,8 +113,8 @@ class Rails:
     Apply the rails in their order to a wanted hedge ratio.
 
     Order: model health, data freshness, venue status, one-sided positioning, funding spike, leverage and
-    liquidation distance, drawdown and cooldown, turnover and order rate. A rail that fails safe ("hold")
-    ends the chain of rails that look at the forecast, but never those that bound leverage and drawdown.
+    liquidation distance, drawdown and cooldown, turnover and order rate. Stale data, a halt and a blackout
+    also silence one-sided positioning, but never the rails that bound funding, leverage and drawdown.
 
     Parameters
     ----------
@@ -173,8 +174,12 @@ class Rails:
         return self._fail(state, given.held), f"{given.model_problem}; {state}"
 
     def _freshness(self, given: RailInput, ratio: float) -> tuple[float, str]:
+        stale, state = self._stale(given), self._config.on_stale_data
+        return (self._fail(state, given.held), f"{', '.join(stale)}; {state}") if stale else (ratio, "")
+
+    def _stale(self, given: RailInput) -> list[str]:
         config = self._config
-        stale = [
+        return [
             f"{name} is {age:.0f} min old, at most {limit:.0f}"
             for name, age, limit in (
                 ("price", given.price_age_minutes, config.max_price_age_minutes),
@@ -182,23 +187,23 @@ class Rails:
             )
             if age > limit
         ]
-        if not stale:
-            return ratio, ""
-        return self._fail(config.on_stale_data, given.held), f"{', '.join(stale)}; {config.on_stale_data}"
 
     def _venue(self, given: RailInput, ratio: float) -> tuple[float, str]:
         if given.halted:
             return given.held, "venue halted; hold"
-        for start, end, state in self._blackouts:
-            if start <= given.now < end:
-                return self._fail(state, given.held), f"blackout; {state}"
-        return ratio, ""
+        state = self._blackout(given.now)
+        return (ratio, "") if state is None else (self._fail(state, given.held), f"blackout; {state}")
+
+    def _blackout(self, now: int) -> FailState | None:
+        return next((state for start, end, state in self._blackouts if start <= now < end), None)
 
     def _positioning(self, given: RailInput, ratio: float) -> tuple[float, str]:
         config = self._config
-        known = given.open_interest_age_minutes <= config.max_open_interest_age_minutes
-        extreme = given.side_at_risk >= config.imbalance and given.share_at_risk >= config.imbalance_least_share
-        if given.halted or not (known and extreme):
+        known = not self._stale(given) and not given.halted and self._blackout(given.now) is None
+        extreme = (
+            given.side_at_risk >= config.imbalance and given.share_at_risk >= config.imbalance_least_share
+        )
+        if not (known and extreme):
             return ratio, ""
         return self._max, f"{given.side_at_risk:.0%} of near liquidations on the exposure's side"
 
@@ -231,7 +236,8 @@ class Rails:
         if quantity == 0.0 or given.equity <= 0.0:
             return float("inf") if quantity == 0.0 else 0.0
         price = tiered_liquidation_price(quantity, given.price, given.equity, self._margin)
-        return abs(price / given.price - 1.0) if isfinite(price) else float("inf")
+        away = price / given.price - 1.0
+        return max(0.0, away if quantity < 0.0 else -away)
 
     def _drawdown(self, given: RailInput, ratio: float) -> tuple[float, str]:
         state, config = self.state, self._config
@@ -240,7 +246,7 @@ class Rails:
         if state.closed_until:
             state.closed_until, state.peak_equity = 0, given.equity
         state.peak_equity = max(state.peak_equity, given.equity)
-        fall = 1.0 - given.equity / state.peak_equity if state.peak_equity > 0.0 else 1.0
+        fall = 1.0 - given.equity / state.peak_equity if state.peak_equity > 0.0 else 0.0
         reached = [tier for tier in config.drawdown_tiers if fall >= tier.drawdown]
         if not reached:
             return ratio, ""
