@@ -13,6 +13,7 @@ from oi_hedge_strategy.margin import MarginSchedule, tiered_liquidation_price
 
 _DAY_NS = 86_400_000_000_000
 _HOUR_NS = 3_600_000_000_000
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +248,7 @@ class Rails:
             state.closed_until, state.peak_equity = 0, given.equity
         state.peak_equity = max(state.peak_equity, given.equity)
         fall = 1.0 - given.equity / state.peak_equity if state.peak_equity > 0.0 else 0.0
-        reached = [tier for tier in config.drawdown_tiers if fall >= tier.drawdown]
+        reached = [tier for tier in config.drawdown_tiers if fall >= tier.drawdown - _ROUNDING]
         if not reached:
             return ratio, ""
         tier = reached[-1]
