@@ -67,11 +67,11 @@ def test_a_forecast_without_an_adverse_move_is_no_reason_to_hedge():
 
 
 @given(units, units, units, st.floats(0.0, 0.5), st.floats(0.001, 0.5), st.floats(-0.01, 0.02), units)
-def test_the_ratio_stays_within_bounds_and_grows_with_probability(p, q, other, adverse, favourable, pays, most):
+def test_the_ratio_is_bounded_and_grows_with_probability(p, q, other, adverse, favourable, carry, most):
     low, high = sorted((p, q))
     policy = kelly(max_hedge_ratio=most)
     small, large = (
-        policy.wish(forecast((each, other), adverse=adverse, favourable=favourable), True, pays).ratio
+        policy.wish(forecast((each, other), adverse=adverse, favourable=favourable), True, carry).ratio
         for each in (low, high)
     )
     assert 0.0 <= small <= large <= most
