@@ -84,6 +84,8 @@ class CascadeLabels:
         1 where a cascade followed, 0 where none did.
     excursion : float64 array, shape (n, sides, horizons)
         The largest move to the side within the horizon, as a fraction of the price, not negative.
+    change : float64 array, shape (n, horizons)
+        The price at the end of the horizon over that at `t`, less one.
     onset_hours : float64 array, shape (n, sides, horizons)
         Hours from `t` until the move reached its threshold, NaN where no cascade followed.
 
@@ -91,6 +93,7 @@ class CascadeLabels:
 
     cascade: Floats
     excursion: Floats
+    change: Floats
     onset_hours: Floats
 
 
@@ -159,7 +162,8 @@ def label_cascades(market: HourlyMarket, definition: CascadeDefinition) -> Casca
             cascade[known, side, h] = happened[known]
             hit = known & happened
             onset[hit, side, h] = moved[hit].argmax(axis=1) + 1.0
-    return CascadeLabels(cascade, excursion, onset)
+    ahead = _following(market.close, horizons[-1])[:, [hours - 1 for hours in horizons]]
+    return CascadeLabels(cascade, excursion, ahead / market.close[:, None] - 1.0, onset)
 
 
 def cascade_events(
@@ -202,7 +206,7 @@ def _following(values: Floats, steps: int) -> Floats:
 
 
 def _remaining_open_interest(open_interest: Floats, steps: int) -> Floats:
-    """Return open interest after each hour over that at the hour, of the venues known at both, shape (n, steps)."""
+    """Return open interest after each hour over that at the hour, of venues known at both, (n, steps)."""
     kept = np.zeros((open_interest.shape[0], steps))
     before = np.zeros_like(kept)
     for venue in open_interest.T:

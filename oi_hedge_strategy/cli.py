@@ -25,7 +25,9 @@ class _Commands(click.Group):
             sys.exit(130)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(package_name="oi-hedge-strategy")
 def main() -> None:
     """Forecast liquidation cascades from open interest and hedge the ETH you hold.

@@ -67,16 +67,20 @@ class OIHedgeConfig(StrategyConfig, frozen=True):
         for part in (self.policy, self.rails, self.execution):
             part.check()
         if self.policy.kind == "kelly" and not self.model:
-            raise ConfigError("model must name an ONNX file: policy.kind is kelly, which sizes by its forecast")
+            raise ConfigError(
+                "model must name an ONNX file: policy.kind is kelly, which sizes by its forecast"
+            )
         if self.model and not Path(self.model).exists():
             raise ConfigError(f"model {self.model} does not exist; train one with: oi-hedge train")
         exposure = self.exposure
         if not (exposure.instrument_ids or exposure.balance_venues or exposure.quantity):
-            raise ConfigError("exposure names nothing to hedge: set instrument_ids, balance_venues or quantity")
+            raise ConfigError(
+                "exposure names nothing to hedge: set instrument_ids, balance_venues or quantity"
+            )
         if self.bar_type.instrument_id in exposure.instrument_ids:
             raise ConfigError(
-                f"exposure names the hedge instrument {self.bar_type.instrument_id}: a venue nets both, so orders "
-                "would move the position that is to be hedged; hedge in another instrument"
+                f"exposure names the hedge instrument {self.bar_type.instrument_id}: a venue nets both, "
+                "orders would move the position that is to be hedged; hedge in another instrument"
             )
         if not self.forecast_interval_secs > 0.0:
             raise ConfigError(f"forecast_interval_secs must be above 0, was {self.forecast_interval_secs}")

@@ -7,7 +7,7 @@ import numpy as np
 from nautilus_trader.model.data import BarType
 from nautilus_trader.model.enums import BarAggregation
 from nautilus_trader.model.identifiers import InstrumentId
-from nautilus_trader.model.instruments import CryptoPerpetual, CurrencyPair, Instrument
+from nautilus_trader.model.instruments import CurrencyPair, Instrument
 from nautilus_trader.persistence.catalog import ParquetDataCatalog
 from numpy.typing import NDArray
 
@@ -94,7 +94,7 @@ class AssetHistory:
         return HourlyMarket(ts, grid[:, 0], grid[:, 1], grid[:, 2], interest)
 
     def live_venues(self, within_days: float = 90.0) -> set[str]:
-        """Return venues whose perpetual prices or open interest reach the last `within_days` of the events."""
+        """Return venues whose perpetual bars or open interest reach the last `within_days`."""
         recent = self.ts >= self.ts[-1] - int(within_days * 24 * NANOSECONDS_PER_HOUR)
         traded = np.isin(self.stream, (Stream.PERPETUAL, Stream.OPEN_INTEREST))
         return {self.venues[at] for at in np.unique(self.venue[recent & traded])}
@@ -160,7 +160,7 @@ def load_history(
     if not sizes or not any(sizes.values()):
         raise CatalogError(f"{catalog.path}: no hourly bars of a {asset} perpetual; ingest some first")
     if not interest_ids:
-        raise CatalogError(f"{catalog.path}: no open interest of {asset}; ingest some, it is what is forecast on")
+        raise CatalogError(f"{catalog.path}: no open interest of {asset}: the forecast needs it; ingest some")
     chosen = reference if reference is not None else max(sizes, key=lambda i: (sizes[i], str(i)))
     if chosen not in sizes:
         raise CatalogError(f"{catalog.path}: no hourly bars of {chosen}; there are {sorted(map(str, sizes))}")
@@ -174,14 +174,22 @@ def load_history(
         if i in instruments:
             funding = store.read_funding(catalog, i, end_ns=end_ns)
             funding = funding.take(funding.interval > 0)
-            columns = (funding.rate, funding.interval.astype(np.float64))
-            parts.append(_events(funding.ts_init, Stream.FUNDING, venues.index(venue_slot(i)), columns))
+            terms = (funding.rate, funding.interval.astype(np.float64))
+            parts.append(_events(funding.ts_init, Stream.FUNDING, venues.index(venue_slot(i)), terms))
     ts, stream, venue, fields = (np.concatenate(each) for each in zip(*parts, strict=True))
     order = np.lexsort((venue, stream, ts))
     price = bars[chosen]
     values = np.stack([price.high, price.low, price.close, price.volume], axis=1)
     return AssetHistory(
-        asset, str(chosen), venues, ts[order], stream[order], venue[order], fields[order], values, price.ts_event
+        asset,
+        str(chosen),
+        venues,
+        ts[order],
+        stream[order],
+        venue[order],
+        fields[order],
+        values,
+        price.ts_event,
     )
 
 

@@ -19,9 +19,9 @@ class CascadeForecast(CatalogData):
     down, up : list of float
         Calibrated probability of a cascade to the side, by horizon.
     adverse_down, adverse_up : list of float
-        Expected largest move to the side if the cascade comes, as a fraction of the price.
+        Expected change to the side over the horizon if the cascade comes, as a fraction of the price.
     favourable_down, favourable_up : list of float
-        Expected largest move to the other side if it does not.
+        Expected change to the other side if it does not.
     alert_down, alert_up : bool
         Whether a probability stands above the card's alert threshold.
     model_sha256 : str

@@ -12,9 +12,9 @@ from nautilus_trader.model.events import OrderFilled, PositionClosed
 from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.instruments import CryptoPerpetual, Instrument
 from nautilus_trader.trading.strategy import Strategy
+
 from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_catalog.types import OpenInterestUpdate
-
 from oi_hedge_strategy.config import OIHedgeConfig
 from oi_hedge_strategy.hedging.book import HedgeBook
 from oi_hedge_strategy.hedging.desk import Decision, HedgeDesk

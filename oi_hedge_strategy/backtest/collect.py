@@ -1,5 +1,6 @@
 """From a finished engine to plain records: positions, profit and loss, costs, decisions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +16,12 @@ from oi_hedge_strategy.backtest.plan import HEDGE_ID, HOLDER_ID, BacktestPlan
 from oi_hedge_strategy.backtest.recorder import DecisionRecorder
 from oi_hedge_strategy.evaluation.records import RunRecord
 from oi_hedge_strategy.simulation.ledger import SimulationLedger
+from oi_hedge_strategy.simulation.records import SimulationRecord
 from oi_hedge_strategy.strategy import OIHedgeStrategy
 
 Floats = NDArray[np.float64]
 _TOLERANCE = 1e-6
+_LAST = np.array([np.iinfo(np.int64).max])
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,9 @@ def collect_run(
     fees = cumulative(hedge.ts, hedge.commission, ts)
     pnl = hedge.pnl(ts, close) - fees + received
     if plan.settings.exposure_instrument.venue != plan.settings.hedge_instrument.venue:
-        _check_account(name, engine, plan, plan.collateral + float(pnl[-1]), close[-1], ts[-1])
+        paid = hedge.commission.sum() - sum(p.amount for p in funding)
+        final = plan.collateral + float(hedge.pnl(_LAST, close[-1:])[0] - paid)
+        _check_account(name, engine, plan, final, float(close[-1]))
     orders = engine.cache.orders(strategy_id=StrategyId(HEDGE_ID))
     return RunRecord(
         name=name,
@@ -112,7 +117,9 @@ def collect_decisions(engine: BacktestEngine, plan: BacktestPlan) -> pd.DataFram
     )
     hours = plan.card.cascade.horizons_hours
     heads = [f"p_{side}_{h}h" for side in ("down", "up") for h in hours]
-    rows = [(f.ts_init, *f.down, *f.up, f.alert_down if plan.long else f.alert_up) for f in recorder.forecasts]
+    rows = [
+        (f.ts_init, *f.down, *f.up, f.alert_down if plan.long else f.alert_up) for f in recorder.forecasts
+    ]
     forecasts = pd.DataFrame(rows, columns=["ts", *heads, "alert"])
     joined = decisions.merge(forecasts, on="ts", how="left", validate="one_to_one")
     joined["alert"] = joined["alert"].fillna(False).astype(bool)
@@ -146,7 +153,7 @@ def _fills(engine: BacktestEngine, instrument_id: InstrumentId, strategy_id: str
     )
 
 
-def _times(records: list) -> NDArray[np.int64]:
+def _times(records: Sequence[SimulationRecord]) -> NDArray[np.int64]:
     return np.array([each.ts_init for each in records], np.int64)
 
 
@@ -165,7 +172,7 @@ def _check_complete(name: str, engine: BacktestEngine, hedge_bars: BarSeries) ->
 
 
 def _check_account(
-    name: str, engine: BacktestEngine, plan: BacktestPlan, expected: float, close: float, now: int
+    name: str, engine: BacktestEngine, plan: BacktestPlan, expected: float, close: float
 ) -> None:
     """Compare the hedge account's equity with that computed from fills, fees and funding."""
     account = engine.cache.account_for_venue(plan.settings.hedge_instrument.venue)
@@ -174,6 +181,6 @@ def _check_account(
         equity += position.unrealized_pnl(plan.hedge.make_price(close)).as_double()
     if abs(equity - expected) > _TOLERANCE * plan.collateral:
         raise DataError(
-            f"run {name!r}: the account's equity is {equity:.4f}, fills, fees and funding give {expected:.4f}; "
+            f"run {name!r}: the account's equity is {equity:.4f}, fills and costs give {expected:.4f}; "
             "costs would be reported wrongly"
         )

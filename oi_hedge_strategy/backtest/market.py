@@ -47,8 +47,7 @@ def cascades_in(plan: BacktestPlan) -> tuple[CascadeEvent, ...]:
     history = load_history(plan.catalog, plan.asset, plan.settings.hedge_instrument, plan.end_ns)
     market = history.hourly()
     labels = label_cascades(market, plan.card.cascade)
-    side = "down" if plan.long else "up"
-    events = cascade_events(market, labels, side, plan.card.cascade)
+    events = cascade_events(market, labels, "down" if plan.long else "up", plan.card.cascade)
     return tuple(event for event in events if plan.start_ns <= event.onset_ns <= plan.end_ns)
 
 
@@ -70,4 +69,6 @@ def _by_venue(
 def _as_of(times: NDArray[np.int64], values: Floats, at: NDArray[np.int64]) -> Floats:
     """Return the last value known at each time, NaN before the first."""
     last = np.searchsorted(times, at, side="right") - 1
-    return np.where(last >= 0, values[np.maximum(last, 0)], np.nan) if times.size else np.full(at.size, np.nan)
+    return (
+        np.where(last >= 0, values[np.maximum(last, 0)], np.nan) if times.size else np.full(at.size, np.nan)
+    )

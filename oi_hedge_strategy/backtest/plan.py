@@ -26,6 +26,7 @@ from oi_hedge_strategy.simulation.venue import data_venue_config, hedge_venue_co
 HEDGE_TAG, HOLDER_TAG = "HEDGE", "HOLDER"
 HEDGE_ID, HOLDER_ID = f"OIHedgeStrategy-{HEDGE_TAG}", f"Holder-{HOLDER_TAG}"
 _OI_CLIENT = "OI"
+_OPEN_INTEREST: Any = OpenInterestUpdate
 _SPARE = 1.5
 
 
@@ -217,7 +218,7 @@ def _actor(path: str) -> ImportableActorConfig:
 
 def _venues(plan: BacktestPlan) -> list[Any]:
     settings, quote = plan.settings, plan.hedge.quote_currency.code
-    costs = {"latency_ms": settings.latency_ms, "impact": settings.impact}
+    costs: dict[str, Any] = {"latency_ms": settings.latency_ms, "impact": settings.impact}
     hedge, exposure = settings.hedge_instrument.venue.value, settings.exposure_instrument.venue.value
     balance = [f"{plan.collateral:.2f} {quote}"]
     venues = {hedge: hedge_venue_config(hedge, balance, leverage=settings.leverage, **costs)}
@@ -243,9 +244,9 @@ def _data(plan: BacktestPlan) -> list[BacktestDataConfig]:
     path, spec = str(plan.catalog.path), plan.bar_types[plan.settings.hedge_instrument].spec
     configs = []
     for each in sorted(plan.instruments, key=lambda i: (i.id == plan.settings.hedge_instrument, str(i.id))):
-        shared = {"catalog_path": path, "instrument_id": each.id}
+        shared: dict[str, Any] = {"catalog_path": path, "instrument_id": each.id}
         if each.id in interest:
-            configs.append(BacktestDataConfig(data_cls=OpenInterestUpdate, client_id=_OI_CLIENT, **shared))
+            configs.append(BacktestDataConfig(data_cls=_OPEN_INTEREST, client_id=_OI_CLIENT, **shared))
         if each.id in funding:
             configs.append(BacktestDataConfig(data_cls=FundingRateUpdate, **shared))
         if each.id in plan.bar_types:
@@ -271,13 +272,15 @@ def _check_pair(hedge: Instrument, exposure: Instrument, settings: BacktestSetti
         )
     if exposure.id == hedge.id:
         raise ConfigError(
-            f"hedge_instrument and exposure_instrument are both {hedge.id}: hedging in the instrument that is "
+            f"hedge_instrument and exposure_instrument are both {hedge.id}: hedging in what is "
             "held would only trade the position itself; hedge in another"
         )
     if exposure.is_inverse:
         raise ConfigError(f"exposure_instrument {exposure.id} must be linear")
     if is_spot(exposure) and settings.exposure_quantity < 0.0:
-        raise ConfigError(f"exposure_quantity {settings.exposure_quantity:g}: spot {exposure.id} cannot be short")
+        raise ConfigError(
+            f"exposure_quantity {settings.exposure_quantity:g}: spot {exposure.id} cannot be short"
+        )
 
 
 def _period(

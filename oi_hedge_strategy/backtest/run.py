@@ -175,5 +175,3 @@ def _notes(plan: BacktestPlan) -> tuple[str, ...]:
     if plan.card.simulated and not info["simulated"]:
         notes.append("The model was trained on a simulated market: its probabilities mean nothing here.")
     return tuple(notes)
-
-

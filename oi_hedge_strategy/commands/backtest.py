@@ -4,8 +4,8 @@ import tempfile
 from pathlib import Path
 
 import click
-from oi_hedge_catalog import store
 
+from oi_hedge_catalog import store
 from oi_hedge_strategy.backtest.demo import build_demo_catalog
 from oi_hedge_strategy.backtest.plan import make_plan
 from oi_hedge_strategy.backtest.run import run_backtest
@@ -20,7 +20,9 @@ from oi_hedge_strategy.forecast.shipped import shipped_model
 
 @click.command()
 @click.option(
-    "--catalog", type=click.Path(path_type=Path), help="Directory of the catalog; a simulated market by default."
+    "--catalog",
+    type=click.Path(path_type=Path),
+    help="Directory of the catalog; a simulated market by default.",
 )
 @click.option("--model", type=click.Path(path_type=Path), help="ONNX file; the shipped one by default.")
 @click.option("--start", type=UTC_TIME, help="First decision; by default when model and look-back allow.")
@@ -30,7 +32,12 @@ from oi_hedge_strategy.forecast.shipped import shipped_model
     "--out", type=click.Path(path_type=Path), default=Path("out"), show_default=True, help="Where reports go."
 )
 def backtest(
-    catalog: Path | None, model: Path | None, start: int | None, end: int | None, config: Path | None, out: Path
+    catalog: Path | None,
+    model: Path | None,
+    start: int | None,
+    end: int | None,
+    config: Path | None,
+    out: Path,
 ) -> None:
     """Hedge an exposure over a catalog: hedged, unhedged and baselines on the same data.
 

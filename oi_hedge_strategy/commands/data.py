@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import click
+
 from oi_hedge_adapters.history import file_sources, load_manifest
 from oi_hedge_catalog import store
 from oi_hedge_catalog.ingest import check_catalog

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from oi_hedge_catalog.errors import ConfigError
 from tqdm import tqdm
 
+from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_strategy.simulation.market import simulate_market
 from oi_hedge_strategy.simulation.market_catalog import write_market
 from oi_hedge_strategy.simulation.market_config import WARM_UP_DAYS, SimulatedMarketConfig

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import click
 
 
-class UtcTime(click.ParamType):
+class UtcTime(click.ParamType[int]):
     """A date or ISO 8601 time, UTC where it has no offset; nanoseconds since the epoch."""
 
     name = "date"

@@ -4,9 +4,9 @@ import importlib.util
 from pathlib import Path
 
 import click
+
 from oi_hedge_catalog import store
 from oi_hedge_catalog.errors import ConfigError
-
 from oi_hedge_strategy.commands.times import UTC_TIME
 
 
@@ -18,10 +18,18 @@ from oi_hedge_strategy.commands.times import UTC_TIME
 @click.option("--epochs", type=click.IntRange(1), default=12, show_default=True, help="At most so many.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of weights, order and dropout.")
 @click.option(
-    "--every-hours", type=click.IntRange(1), default=3, show_default=True, help="One sample for so many hours."
+    "--every-hours",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="One sample for so many hours.",
 )
 @click.option(
-    "--valid-days", type=click.IntRange(1), default=366, show_default=True, help="Days until the model expires."
+    "--valid-days",
+    type=click.IntRange(1),
+    default=366,
+    show_default=True,
+    help="Days until the model expires.",
 )
 @click.option("--allow-short-history", is_flag=True, help="Train on less than two years of open interest.")
 def train(
@@ -44,7 +52,7 @@ def train(
     missing = [name for name in ("torch", "onnx", "sklearn") if importlib.util.find_spec(name) is None]
     if missing:
         raise ConfigError(
-            f"training needs {', '.join(missing)}: install the extra with: pip install 'oi-hedge-strategy[train]'"
+            f"training needs {', '.join(missing)}: install the extra: pip install 'oi-hedge-strategy[train]'"
         )
     from oi_hedge_strategy.training.fit import FitConfig
     from oi_hedge_strategy.training.train import TrainConfig
@@ -58,9 +66,13 @@ def train(
     )
     names = [name.strip() for name in assets.split(",")] if assets else None
     card = run_training(store.open_catalog(catalog), names, until, out, config)
-    click.echo(f"{out}: {card.parameters:,} parameters, {len(card.schema.venues)} venues, {', '.join(card.assets)}")
+    click.echo(
+        f"{out}: {card.parameters:,} parameters, {len(card.schema.venues)} venues, {', '.join(card.assets)}"
+    )
     click.echo(f"torch and ONNX agree within {card.parity:.1e}; out of sample, calibrated crosswise:")
-    click.echo(f"{'':8}{'output':10}{'prevalence':>11}{'PR-AUC':>8}{'ROC-AUC':>9}{'Brier skill':>13}{'ECE':>7}")
+    click.echo(
+        f"{'':8}{'output':10}{'prevalence':>11}{'PR-AUC':>8}{'ROC-AUC':>9}{'Brier skill':>13}{'ECE':>7}"
+    )
     for group, outputs in card.metrics.items():
         for head, m in outputs.items():
             click.echo(

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from oi_hedge_catalog.errors import ModelError
-
 from oi_hedge_strategy.cascades import CascadeDefinition
 from oi_hedge_strategy.state.schema import StateSchema
 

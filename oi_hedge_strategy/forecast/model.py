@@ -8,8 +8,8 @@ from typing import Self
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
-from oi_hedge_catalog.errors import ModelError
 
+from oi_hedge_catalog.errors import ModelError
 from oi_hedge_strategy.cascades import SIDES
 from oi_hedge_strategy.forecast.card import CARD_KEY, ModelCard
 from oi_hedge_strategy.state import Snapshot
@@ -28,9 +28,9 @@ class Forecast:
     probability : float32 array
         Calibrated probability of a cascade to the side within the horizon.
     adverse : float32 array
-        Expected largest move to the side if it comes, as a fraction of the price.
+        Expected change of the price to the side over the horizon if it comes, as a fraction.
     favourable : float32 array
-        Expected largest move to the other side if it does not.
+        Expected change to the other side if it does not; not negative.
 
     """
 

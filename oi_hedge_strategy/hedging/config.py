@@ -4,6 +4,7 @@ from typing import Literal
 
 from nautilus_trader.common.config import NautilusConfig
 from nautilus_trader.model.identifiers import InstrumentId, Venue
+
 from oi_hedge_catalog.errors import ConfigError
 
 FailState = Literal["hold", "flatten", "full"]

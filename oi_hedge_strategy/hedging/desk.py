@@ -6,8 +6,8 @@ from math import inf, isfinite
 import numpy as np
 from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.instruments import CryptoPerpetual
-from oi_hedge_catalog.errors import ConfigError
 
+from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_strategy.cascades import SIDES
 from oi_hedge_strategy.config import OIHedgeConfig
 from oi_hedge_strategy.forecast.card import ModelCard, head

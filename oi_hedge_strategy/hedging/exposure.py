@@ -4,8 +4,8 @@ from nautilus_trader.cache.base import CacheFacade
 from nautilus_trader.model.identifiers import StrategyId
 from nautilus_trader.model.objects import Currency
 from nautilus_trader.model.position import Position
-from oi_hedge_catalog.errors import ConfigError
 
+from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_strategy.hedging.config import ExposureConfig
 
 

@@ -7,7 +7,6 @@ from datetime import datetime
 from math import floor
 
 from oi_hedge_catalog.errors import ConfigError
-
 from oi_hedge_strategy.hedging.config import FailState, RailsConfig
 from oi_hedge_strategy.margin import MarginSchedule, tiered_liquidation_price
 

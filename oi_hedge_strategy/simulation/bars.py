@@ -3,6 +3,7 @@
 from nautilus_trader.model.data import Bar, BarType
 from nautilus_trader.model.enums import PriceType
 from nautilus_trader.model.identifiers import InstrumentId
+
 from oi_hedge_catalog.errors import ConfigError
 
 

@@ -10,8 +10,8 @@ from nautilus_trader.model.enums import OrderSide
 from nautilus_trader.model.events import OrderFilled
 from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.instruments import Instrument
-from oi_hedge_catalog.errors import ConfigError
 
+from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_strategy.simulation.bars import ExecutionBars
 from oi_hedge_strategy.simulation.fills import CostQuote, ImpactFillModel
 from oi_hedge_strategy.simulation.records import FillCost, publish

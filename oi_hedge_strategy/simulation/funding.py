@@ -23,8 +23,8 @@ from nautilus_trader.model.enums import PositionAdjustmentType
 from nautilus_trader.model.events import PositionAdjusted, PositionChanged, PositionEvent
 from nautilus_trader.model.identifiers import InstrumentId, PositionId
 from nautilus_trader.model.objects import Money
-from oi_hedge_catalog.errors import ConfigError, DataError
 
+from oi_hedge_catalog.errors import ConfigError, DataError
 from oi_hedge_strategy.simulation.history import History
 from oi_hedge_strategy.simulation.records import FundingPayment, publish
 

@@ -28,8 +28,8 @@ from nautilus_trader.model.events import AccountState, PositionClosed, PositionE
 from nautilus_trader.model.identifiers import InstrumentId, PositionId
 from nautilus_trader.model.objects import Money, Price
 from nautilus_trader.model.position import Position
-from oi_hedge_catalog.errors import ConfigError, DataError
 
+from oi_hedge_catalog.errors import ConfigError, DataError
 from oi_hedge_strategy.margin import BINANCE_ETHUSDT_TIERS, MarginSchedule, TierRow, breach_price
 from oi_hedge_strategy.simulation.bars import ExecutionBars
 from oi_hedge_strategy.simulation.closing import LIQUIDATION_TAG, cancel_orders, force_close

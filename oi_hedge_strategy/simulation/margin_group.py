@@ -7,8 +7,8 @@ from nautilus_trader.accounting.accounts.margin import MarginAccount
 from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.objects import Currency
 from nautilus_trader.model.position import Position
-from oi_hedge_catalog.errors import ConfigError
 
+from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_strategy.margin import MarginPosition, MarginSchedule
 
 Prices = Mapping[InstrumentId, float]

@@ -8,6 +8,7 @@ all of them by ``self.msgbus.subscribe(topic(FundingPayment), handler)``; a `Sim
 import pyarrow as pa
 from nautilus_trader.common.actor import Actor
 from nautilus_trader.model.objects import Currency, Money
+
 from oi_hedge_catalog.types import CatalogData
 
 

@@ -10,6 +10,7 @@ from nautilus_trader.backtest.config import (
     MarginModelConfig,
 )
 from nautilus_trader.common.config import ImportableActorConfig
+
 from oi_hedge_catalog.errors import ConfigError
 
 NS_PER_MS = 1_000_000

@@ -69,8 +69,13 @@ class MarketState:
         venues, channels, offsets = schema.shape
         bands = len(schema.liquidation_map.bands) - 1
         self._values, self._mask, self._age = np.zeros((3, venues * channels, offsets), np.float32)
-        grid = [each.reshape(1, *schema.shape) for each in (self._values, self._mask, self._age)]
-        self._snapshot = Snapshot(*grid, np.zeros((1, 2, bands), np.float32))
+        shape = (1, *schema.shape)
+        self._snapshot = Snapshot(
+            self._values.reshape(shape),
+            self._mask.reshape(shape),
+            self._age.reshape(shape),
+            np.zeros((1, 2, bands), np.float32),
+        )
 
     def update_bar(
         self, venue: str, spot: bool, ts: int, high: float, low: float, close: float, volume: float

@@ -1,7 +1,7 @@
 """What the market state samples: venues, channels and look-back offsets."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import IntEnum
 from typing import Any, Self
 
@@ -90,7 +90,7 @@ class StateSchema:
     max_age_hours: float = 72.0
     bar_seconds: int = 3600
     resolution_seconds: float = 60.0
-    liquidation_map: LiquidationMapConfig = LiquidationMapConfig()
+    liquidation_map: LiquidationMapConfig = field(default_factory=LiquidationMapConfig)
     version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:

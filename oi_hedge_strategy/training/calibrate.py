@@ -1,5 +1,6 @@
 """Calibrate probabilities on a window that the network has not seen."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,9 +37,9 @@ def fit_calibration(logits: Floats, cascade: Floats) -> Calibration:
         If an output saw no cascade, or nothing else, in the window.
 
     """
-    shape = logits.shape[1:]
-    slope, intercept = np.zeros(shape), np.zeros(shape)
-    for index in np.ndindex(*shape):
+    sides, horizons = logits.shape[1:]
+    slope, intercept = np.zeros((sides, horizons)), np.zeros((sides, horizons))
+    for index in itertools.product(range(sides), range(horizons)):
         x, y = known_rows(logits, cascade, index)
         if y.min() == y.max():
             raise CatalogError(
@@ -65,8 +66,9 @@ def cross_fitted(logits: Floats, cascade: Floats) -> Floats:
     )
 
 
-def known_rows(values: Floats, cascade: Floats, index: tuple[int, ...]) -> tuple[Floats, Floats]:
+def known_rows(values: Floats, cascade: Floats, index: tuple[int, int]) -> tuple[Floats, Floats]:
     """Return an output's values and outcomes where the outcome is known."""
-    x, y = values[(slice(None), *index)], cascade[(slice(None), *index)]
+    side, horizon = index
+    x, y = values[:, side, horizon], cascade[:, side, horizon]
     known = np.isfinite(y)
     return x[known], y[known]

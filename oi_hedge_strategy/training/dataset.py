@@ -35,8 +35,10 @@ class Samples:
         Their ages in hours.
     liquidation_map : float32 array, shape (n, 2, bands)
         The liquidation map.
-    cascade, excursion : float32 array, shape (n, sides, horizons)
-        What followed, NaN where not known.
+    cascade : float32 array, shape (n, sides, horizons)
+        Whether a cascade followed, NaN where not known.
+    change : float32 array, shape (n, horizons)
+        The price change over the horizon, NaN where not known.
 
     """
 
@@ -47,7 +49,7 @@ class Samples:
     age: NDArray[np.float16]
     liquidation_map: Singles
     cascade: Singles
-    excursion: Singles
+    change: Singles
 
     def __len__(self) -> int:
         return int(self.ts.size)
@@ -85,7 +87,10 @@ class DataSet:
 
 
 def build_dataset(
-    histories: Sequence[AssetHistory], schema: StateSchema, definition: CascadeDefinition, every_hours: int = 3
+    histories: Sequence[AssetHistory],
+    schema: StateSchema,
+    definition: CascadeDefinition,
+    every_hours: int = 3,
 ) -> DataSet:
     """
     Replay each asset's history through a market state and label the samples.
@@ -111,7 +116,9 @@ def build_dataset(
     channels = tuple(at for at, channel in enumerate(CHANNELS) if channel.stream in streams)
     parts = [
         _asset_samples(history, index, schema, definition, channels, every_hours)
-        for index, history in enumerate(tqdm(histories, desc="replay", unit="asset", leave=False, disable=None))
+        for index, history in enumerate(
+            tqdm(histories, desc="replay", unit="asset", leave=False, disable=None)
+        )
     ]
     joined = Samples(*(np.concatenate([getattr(p, n) for p in parts]) for n in Samples.__slots__))
     if not len(joined):
@@ -159,7 +166,7 @@ def _asset_samples(
         mask[at] = snapshot.mask[0][:, picked]
         age[at] = snapshot.age[0][:, picked]
         levels[at] = snapshot.liquidation_map[0]
-    outcome = labels.cascade[rows].astype(np.float32), labels.excursion[rows].astype(np.float32)
+    outcome = labels.cascade[rows].astype(np.float32), labels.change[rows].astype(np.float32)
     return Samples(times, np.full(rows.size, asset, np.int8), values, mask, age, levels, *outcome)
 
 

@@ -75,7 +75,8 @@ def _snapshot(graph: CalibratedForecast, samples: Samples, row: int) -> Snapshot
     grid = np.zeros((3, 1, venues, len(CHANNELS), offsets), np.float32)
     for out, part in zip(grid, (samples.values, samples.mask, samples.age), strict=True):
         out[0][:, seen] = part[row]
-    return Snapshot(*grid, samples.liquidation_map[row : row + 1])
+    values, mask, age = grid
+    return Snapshot(values, mask, age, samples.liquidation_map[row : row + 1])
 
 
 def _to_onnx(graph: CalibratedForecast, card: ModelCard) -> onnx.ModelProto:
@@ -88,7 +89,7 @@ def _to_onnx(graph: CalibratedForecast, card: ModelCard) -> onnx.ModelProto:
         torch.onnx.export(
             graph,
             (grid, grid, grid, levels),
-            buffer,
+            buffer,  # type: ignore[arg-type]
             input_names=list(INPUTS),
             output_names=[OUTPUT],
             opset_version=_OPSET,

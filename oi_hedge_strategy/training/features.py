@@ -111,7 +111,7 @@ class MarketFeatures(nn.Module):
         level_scale = self.level_unit * (1.0 + self.level_priced * per_volatility)
         levels = _signed_log(values[:, :, self.levels] * level_scale) * levels_known
         activity, traded = self._activity(values, mask)
-        changes = changes.unflatten(3, (2, self._offsets)).flatten(2, 3)
+        changes = changes.reshape(*changes.shape[:2], -1, self._offsets)
         fresh = torch.log1p(age[:, :, self.streams])
         steps = torch.cat([changes, levels, activity, mask[:, :, self.streams], fresh], 2)
         ends = [2 * self._price + 1, 2 * self._interest + 1]

@@ -1,4 +1,4 @@
-"""Fit the network: weighted likelihood of cascades plus expected moves, stopped early in the order of time."""
+"""Fit the network: likelihood of cascades plus expected moves, stopped early in the order of time."""
 
 import copy
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ class FitConfig:
     learning_rate: float = 2e-3
     weight_decay: float = 2e-2
     venue_dropout: float = 0.1
-    move_weight: float = 0.1
+    move_weight: float = 0.02
     seed: int = 0
 
 
@@ -115,8 +115,8 @@ def to_batch(samples: Samples, rows: NDArray[np.int64]) -> Batch:
 
 
 def outcomes(samples: Samples, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-    """Return what followed `rows`: cascades and excursions."""
-    return torch.from_numpy(samples.cascade[rows]), torch.from_numpy(samples.excursion[rows])
+    """Return what followed `rows`: cascades and price changes."""
+    return torch.from_numpy(samples.cascade[rows]), torch.from_numpy(samples.change[rows])
 
 
 def drop_venues(batch: Batch, probability: float, generator: torch.Generator) -> Batch:
@@ -129,39 +129,44 @@ def drop_venues(batch: Batch, probability: float, generator: torch.Generator) ->
 
 
 def total_loss(
-    network: CascadeNetwork, batch: Batch, cascade: Tensor, excursion: Tensor, move_weight: float
+    network: CascadeNetwork, batch: Batch, cascade: Tensor, change: Tensor, move_weight: float
 ) -> Tensor:
     """
     Return the mean negative log-likelihood of cascades plus the weighted error of the expected moves.
 
-    The adverse move is judged where a cascade came, the favourable one where none did: both are expectations
-    under their condition, as the Kelly formula wants them.
+    The adverse move is judged where a cascade came, the favourable one where none did, by squared error in
+    units of the horizon's volatility: both become conditional means of the change over the whole horizon, so
+    that ``p * adverse - (1 - p) * favourable`` is what a hedge is expected to earn before costs.
     """
-    logits, adverse, favourable = network(*batch)
+    logits, adverse, favourable, volatility = network(*batch)
     known = torch.isfinite(cascade)
     target = torch.nan_to_num(cascade)
     likelihood = nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
-    moves = torch.nan_to_num(excursion)
-    came, stayed = known & (target > 0.5), known & (target < 0.5)
-    error = _relative_error(adverse, moves, came) + _relative_error(favourable, moves.flip(1), stayed)
+    against = torch.stack([-change, change], 1)
+    judged = known & torch.isfinite(against)
+    against = torch.nan_to_num(against)
+    came, stayed = judged & (target > 0.5), judged & (target < 0.5)
+    error = _squared_error(adverse, against, volatility, came)
+    error = error + _squared_error(favourable, -against, volatility, stayed)
     return (likelihood * known).sum() / known.sum().clamp(min=1) + move_weight * error
 
 
-def _relative_error(expected: Tensor, move: Tensor, where: Tensor) -> Tensor:
-    """Return the quasi-likelihood loss ``m / e + log e``, whose minimum is the conditional mean."""
-    floor = 1e-4
-    loss = (move + floor) / (expected + floor) + torch.log(expected + floor)
-    return (loss * where).sum() / where.sum().clamp(min=1)
+def _squared_error(expected: Tensor, move: Tensor, volatility: Tensor, where: Tensor) -> Tensor:
+    error = ((move - expected) / volatility).clamp(-10.0, 10.0).square()
+    return (error * where).sum() / where.sum().clamp(min=1)
 
 
-def mean_loss(
-    network: CascadeNetwork, samples: Samples, rows: NDArray[np.int64], config: FitConfig
-) -> float:
+def mean_loss(network: CascadeNetwork, samples: Samples, rows: NDArray[np.int64], config: FitConfig) -> float:
     """Return the loss on `rows`, without dropout."""
     network.eval()
     with torch.no_grad():
         parts = [
-            (part.size, float(total_loss(network, to_batch(samples, part), *outcomes(samples, part), config.move_weight)))
+            (
+                part.size,
+                float(
+                    total_loss(network, to_batch(samples, part), *outcomes(samples, part), config.move_weight)
+                ),
+            )
             for part in _chunks(rows)
         ]
     return float(np.average([loss for _, loss in parts], weights=[size for size, _ in parts]))
@@ -184,14 +189,15 @@ def fit_scale(network: CascadeNetwork, samples: Samples, rows: NDArray[np.int64]
 
 
 def start_at_base_rates(network: CascadeNetwork, cascade: NDArray[np.float32]) -> None:
-    """Start the outputs at the training rows' base rates, all else at zero influence."""
+    """Start at the base rates, adverse moves of one deviation and favourable ones near zero."""
     rate = np.clip(np.nanmean(cascade, axis=0), 1e-3, 1 - 1e-3)
     with torch.no_grad():
         network.direct.weight.zero_()
-        network.direct.bias.zero_()
-        network.direct.bias[: rate.size] = torch.from_numpy(np.log(rate / (1 - rate)).ravel())
-        network.joint[-1].weight.mul_(0.1)
-        network.joint[-1].bias.zero_()
+        logits = torch.from_numpy(np.log(rate / (1 - rate)).ravel())
+        moves = (torch.full_like(logits, 0.5), torch.full_like(logits, -3.0))
+        network.direct.bias.copy_(torch.cat([logits, *moves]))
+        network.joint.weight.mul_(0.1)
+        network.joint.bias.zero_()
 
 
 def _chunks(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:

@@ -55,34 +55,38 @@ class CascadeNetwork(nn.Module):
         self.dropout = nn.Dropout(dropout)
         outputs = 3 * len(SIDES) * len(self.horizons)
         self.direct = nn.Linear(self.features.scalars, outputs)
-        self.joint = nn.Sequential(
-            nn.Linear(hidden + self.features.scalars, hidden), nn.ReLU(), nn.Linear(hidden, outputs)
-        )
+        self.blend = nn.Linear(hidden + self.features.scalars, hidden)
+        self.joint = nn.Linear(hidden, outputs)
         self.register_buffer("roots", torch.tensor(horizon_roots(self.horizons), dtype=torch.float32))
 
     def forward(
         self, values: Tensor, mask: Tensor, age: Tensor, liquidation_map: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """
-        Return uncalibrated logits and the two expected moves.
+        Return uncalibrated logits, the two expected moves, and volatility.
 
         Returns
         -------
         logits : Tensor, shape (batch, sides, horizons)
             Of a cascade to the side within the horizon.
         adverse : Tensor, shape (batch, sides, horizons)
-            Expected largest move to the side if the cascade comes, as a fraction of the price.
+            Expected change of the price to the side over the horizon if the cascade comes, as a fraction.
         favourable : Tensor, shape (batch, sides, horizons)
-            Expected largest move to the other side if it does not.
+            Expected change to the other side if it does not; not negative.
+        volatility : Tensor, shape (batch, 1, horizons)
+            Of the price over the horizon.
 
         """
         steps, market, volatility = self.features(values, mask, age, liquidation_map)
         market = self.market_scale(market)
         state = self._read(steps, mask.amax((2, 3)))
         joined = torch.cat([self.dropout(state), market], 1)
-        out = (self.direct(market) + self.joint(joined)).view(-1, 3, len(SIDES), len(self.horizons))
+        out = (self.direct(market) + self.joint(torch.relu(self.blend(joined)))).view(
+            -1, 3, len(SIDES), len(self.horizons)
+        )
         scale = volatility[:, None, None] * self.roots
-        return out[:, 0], nn.functional.softplus(out[:, 1]) * scale, nn.functional.softplus(out[:, 2]) * scale
+        adverse, favourable = (nn.functional.softplus(out[:, at]) * scale for at in (1, 2))
+        return out[:, 0], adverse, favourable, scale
 
     def _read(self, steps: Tensor, present: Tensor) -> Tensor:
         """Return the recurrent state after the newest step, shape (batch, hidden)."""
@@ -135,6 +139,6 @@ class CalibratedForecast(nn.Module):
 
         """
         picked = [x[:, :, self.channels] for x in (values, mask, age)]
-        logits, adverse, favourable = self.network(*picked, liquidation_map)
+        logits, adverse, favourable, _ = self.network(*picked, liquidation_map)
         probability = torch.sigmoid(self.slope * logits + self.intercept)
         return torch.stack([probability, adverse, favourable], 1)

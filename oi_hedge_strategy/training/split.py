@@ -63,7 +63,7 @@ def purged_split(
     if span <= 0 or not all(each.size for each in rows):
         days = (int(ts[-1]) - int(ts[0])) / (24 * _HOUR_NS)
         raise CatalogError(
-            f"{days:.0f} days of labelled samples are too few to train on: {purge / (24 * _HOUR_NS):.0f} days "
+            f"{days:.0f} days of labelled samples are too few: {purge / (24 * _HOUR_NS):.0f} days "
             "are purged between training and validation; ingest a longer history"
         )
     return Split(*rows)

@@ -101,7 +101,9 @@ def train(
         torch.from_numpy(calibration.slope.astype(np.float32)),
         torch.from_numpy(calibration.intercept.astype(np.float32)),
     )
-    metrics, thresholds = judge(cross_fitted(logits, judged.cascade), judged, data.assets, config.cascade)
+    metrics, thresholds = judge(
+        cross_fitted(logits, judged.cascade.astype(np.float64)), judged, data.assets, config.cascade
+    )
     card = ModelCard(
         name=out.stem,
         schema=schema,
@@ -134,7 +136,7 @@ def _check_history(data: DataSet, config: TrainConfig) -> None:
     days = data.open_interest_days
     if days < LEAST_OPEN_INTEREST_DAYS and not config.allow_short_history:
         raise CatalogError(
-            f"the catalog has {days:.0f} days of open interest, expected at least {LEAST_OPEN_INTEREST_DAYS}: "
+            f"the catalog has {days:.0f} days of open interest, training needs {LEAST_OPEN_INTEREST_DAYS}: "
             "a shorter history holds too few cascades to train and to calibrate on; "
             "ingest more, or say --allow-short-history to train all the same"
         )

@@ -7,11 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from nautilus_trader.model.identifiers import InstrumentId
+
 from oi_hedge_adapters.history import file_sources, load_manifest
 from oi_hedge_catalog import OpenInterestUpdate, store
 from oi_hedge_catalog.errors import DataError
 from oi_hedge_catalog.ingest import ingest
-
 from oi_hedge_strategy.commands import data as cli_data
 
 SECOND = 1_000_000_000

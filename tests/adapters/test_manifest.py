@@ -1,4 +1,5 @@
 import pytest
+
 from oi_hedge_adapters.history import load_manifest
 from oi_hedge_adapters.history.spec import parse_duration
 from oi_hedge_catalog.errors import ManifestError

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from oi_hedge_adapters.history import file_sources, load_manifest
 from oi_hedge_catalog import store
 from oi_hedge_catalog.ingest import check_catalog, ingest

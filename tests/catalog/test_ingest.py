@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from oi_hedge_catalog import store
 from oi_hedge_catalog.errors import CatalogError, DataError
 from oi_hedge_catalog.ingest import Loaded, check_catalog, ingest

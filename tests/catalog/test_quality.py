@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from nautilus_trader.model.data import BarType
 from nautilus_trader.model.identifiers import InstrumentId
+
 from oi_hedge_catalog.findings import Severity
 from oi_hedge_catalog.quality import Report, check_series, clean, report_text
 from oi_hedge_catalog.series import BarSeries, FundingSeries, OpenInterestSeries

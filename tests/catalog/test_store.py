@@ -5,6 +5,7 @@ import pytest
 from nautilus_trader.model.data import Bar, BarType, FundingRateUpdate
 from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.serialization.arrow.serializer import ArrowSerializer
+
 from oi_hedge_catalog import OpenInterestUpdate, store, writer
 from oi_hedge_catalog.errors import CatalogError, DataError
 from oi_hedge_catalog.series import BarSeries, FundingSeries, OpenInterestSeries

@@ -14,6 +14,7 @@ from nautilus_trader.config import LoggingConfig
 from nautilus_trader.model.data import Bar, BarType, DataType, FundingRateUpdate
 from nautilus_trader.model.identifiers import ClientId
 from nautilus_trader.trading.strategy import Strategy
+
 from oi_hedge_catalog import OpenInterestUpdate, store
 from oi_hedge_catalog.instruments import InstrumentSpec, build_instrument
 

@@ -5,6 +5,7 @@ import pytest
 from nautilus_trader.model.data import CustomData
 from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.persistence.catalog import ParquetDataCatalog
+
 from oi_hedge_catalog.types import CatalogData, OpenInterestUpdate
 
 ETH = InstrumentId.from_str("ETHUSDT-LINEAR.BYBIT")

@@ -60,7 +60,9 @@ def reference(data, definition):
                 if before > 0:
                     ratios.append(sum(data.open_interest[k, v] for v in both) / before)
             for s, extreme in enumerate((data.low, data.high)):
-                moves = [(1 if s else -1) * (extreme[k] / data.close[t] - 1) for k in range(t + 1, t + hours + 1)]
+                moves = [
+                    (1 if s else -1) * (extreme[k] / data.close[t] - 1) for k in range(t + 1, t + hours + 1)
+                ]
                 known = [move for move in moves if np.isfinite(move)]
                 if not known or not ratios:
                     continue
@@ -166,7 +168,8 @@ def test_volatility_by_hand_and_its_warm_up():
     first, third = np.log(1.1) ** 2, np.log(1.05) ** 2
     second = (first + first) / 2
     assert hourly_volatility(close, 2) == pytest.approx(
-        [np.nan, np.nan, np.sqrt(second), np.sqrt(second), np.sqrt(second + (third - second) / 3)], nan_ok=True
+        [np.nan, np.nan, np.sqrt(second), np.sqrt(second), np.sqrt(second + (third - second) / 3)],
+        nan_ok=True,
     )
 
 

@@ -9,14 +9,14 @@ import numpy.typing as npt
 from nautilus_trader.model.data import BarSpecification, BarType
 from nautilus_trader.model.enums import AggregationSource, BarAggregation, PriceType
 from nautilus_trader.model.instruments import Instrument
-from oi_hedge_catalog.errors import DataError
-from oi_hedge_catalog.findings import Finding, Severity, when
-from oi_hedge_catalog.ingest import Loaded
-from oi_hedge_catalog.series import BarSeries, Floats, FundingSeries, OpenInterestSeries, Series, Times
 
 from oi_hedge_adapters.history.manifest import Manifest
 from oi_hedge_adapters.history.spec import SeriesSpec
 from oi_hedge_adapters.history.tables import read_table, to_floats, to_times
+from oi_hedge_catalog.errors import DataError
+from oi_hedge_catalog.findings import Finding, Severity, when
+from oi_hedge_catalog.ingest import Loaded
+from oi_hedge_catalog.series import BarSeries, Floats, FundingSeries, OpenInterestSeries, Series, Times
 
 _MINUTE_NS = 60 * 10**9
 _STEPS = (

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 from nautilus_trader.model.instruments import Instrument
-from oi_hedge_catalog.errors import ManifestError
-from oi_hedge_catalog.instruments import InstrumentSpec, build_instrument
 
 from oi_hedge_adapters.history.spec import CatalogSpec, Kind, SeriesSpec, parse_duration
+from oi_hedge_catalog.errors import ManifestError
+from oi_hedge_catalog.instruments import InstrumentSpec, build_instrument
 
 _COLUMNS: dict[Kind, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "bars": (("open", "high", "low", "close", "volume"), ()),

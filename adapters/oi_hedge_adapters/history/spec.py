@@ -5,6 +5,7 @@ import re
 from typing import Literal
 
 import msgspec
+
 from oi_hedge_catalog.errors import ManifestError
 
 Kind = Literal["bars", "open_interest", "funding"]

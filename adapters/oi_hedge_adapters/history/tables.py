@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
+
 from oi_hedge_catalog.errors import DataError
 from oi_hedge_catalog.series import Floats, Times
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from oi_hedge_strategy.state.asof import AsOfSampler
 
 OFFSETS = np.array([0, 10, 25, 100])

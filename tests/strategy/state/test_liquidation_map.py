@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from oi_hedge_strategy.margin import liquidation_price
 from oi_hedge_strategy.state import LiquidationMap, LiquidationMapConfig
 
@@ -95,7 +96,9 @@ def test_it_equals_a_list_of_positions_kept_one_by_one(steps):
         interest = grown
         levels.update_open_interest(i + 1, interest)
     found = levels.density()
-    total = {side: sum(q for s, at, q in positions if s == side and near(at, price, side)) for side in (1, -1)}
+    total = {
+        side: sum(q for s, at, q in positions if s == side and near(at, price, side)) for side in (1, -1)
+    }
     assert found[0].sum() == pytest.approx(total[1], rel=1e-6, abs=1e-6)
     assert found[1].sum() == pytest.approx(total[-1], rel=1e-6, abs=1e-6)
 

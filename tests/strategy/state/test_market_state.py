@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from oi_hedge_strategy.history import feed
 from oi_hedge_strategy.state import CHANNELS, MarketState, StateSchema, Stream
 
@@ -105,7 +106,12 @@ def test_values_are_logs_rates_per_eight_hours_and_basis_against_fresh_spot():
 
 def test_slots_without_a_source_stay_masked():
     snapshot = sampled(market(100), 100 * HOUR)
-    for name in ("log_long_short_ratio", "log_long_liquidations", "log_put_call_ratio", "wallet_concentration"):
+    for name in (
+        "log_long_short_ratio",
+        "log_long_liquidations",
+        "log_put_call_ratio",
+        "wallet_concentration",
+    ):
         assert snapshot.mask[0, :, AT[name]].sum() == 0
 
 
