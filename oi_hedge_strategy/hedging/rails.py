@@ -237,7 +237,7 @@ class Rails:
             return float("inf") if quantity == 0.0 else 0.0
         price = tiered_liquidation_price(quantity, given.price, given.equity, self._margin)
         away = price / given.price - 1.0
-        return max(0.0, away if quantity < 0.0 else -away)
+        return away if quantity < 0.0 else -away
 
     def _drawdown(self, given: RailInput, ratio: float) -> tuple[float, str]:
         state, config = self.state, self._config

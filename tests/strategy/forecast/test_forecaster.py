@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from oi_hedge_catalog.errors import ModelError
 from onnx import TensorProto
 from support.models import SHORT_SCHEMA, model_bytes, tiny_card, write_model
 
+from oi_hedge_catalog.errors import ModelError
 from oi_hedge_strategy.forecast.card import ModelCard
 from oi_hedge_strategy.forecast.model import Forecaster
 from oi_hedge_strategy.state import MarketState
@@ -103,7 +103,7 @@ def test_a_file_that_is_no_fitting_model_is_refused_in_one_sentence(tmp_path, co
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ModelError, match="cannot read the model .*none.onnx: No such file"):
+    with pytest.raises(ModelError, match=r"cannot read the model .*none.onnx: No such file"):
         Forecaster.load(tmp_path / "none.onnx")
 
 

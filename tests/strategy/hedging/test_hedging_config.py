@@ -4,8 +4,8 @@ import json
 
 import msgspec
 import pytest
-from oi_hedge_catalog.errors import ConfigError
 
+from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_strategy.hedging.config import (
     Blackout,
     DrawdownTier,
@@ -43,7 +43,10 @@ YELLOW, RED = DrawdownTier("yellow", 0.1, 0.5), DrawdownTier("red", 0.3, 0.0)
         (PolicyConfig(max_hedge_ratio=-1.0), "policy.max_hedge_ratio must lie within 0 and 1, was -1.0"),
         (PolicyConfig(max_hedge_ratio=1.5), "policy.max_hedge_ratio must lie within 0 and 1, was 1.5"),
         (PolicyConfig(constant_ratio=-1.0), "policy.constant_ratio must lie within 0 and 1, was -1.0"),
-        (PolicyConfig(max_hedge_ratio=0.3, constant_ratio=0.5), "policy.constant_ratio must lie within 0 and"),
+        (
+            PolicyConfig(max_hedge_ratio=0.3, constant_ratio=0.5),
+            "policy.constant_ratio must lie within 0 and",
+        ),
         (PolicyConfig(max_kelly=0.0), "policy.max_kelly must be above 0, was 0.0"),
         (PolicyConfig(knots=((0.1, 0.0), (0.5, 0.2))), "policy.knots must ascend from probability 0"),
         (PolicyConfig(knots=((0.0, 0.0),)), "policy.knots must ascend from probability 0"),
