@@ -357,7 +357,8 @@ def tiny_catalog(path, rows):
         write_instrument(catalog, instrument)
         bars = BarSeries(
             ts_event=ts, ts_init=ts + LAGS[instrument.id], bar_type=bar_type(instrument.id),
-            price_precision=2, size_precision=3, open=price, high=price, low=price, close=price, volume=1e6 * ones,
+            price_precision=2, size_precision=3, open=price,
+            high=price, low=price, close=price, volume=1e6 * ones,
         )  # fmt: skip
         write(catalog, plan_append(catalog, bars))
     interest = OpenInterestSeries(
