@@ -1,15 +1,17 @@
 """A market whose cascades arise from leveraged agents being liquidated.
 
-News moves a fundamental value; speculators follow trend and sentiment with leverage and so build up open interest
-and funding; a fall that reaches their liquidation prices makes the venues sell, which moves the price into the next
-levels. Whether a shock becomes a cascade depends on positioning, hence open interest and funding forecast it, in part.
+News moves a fundamental value; speculators follow trend and sentiment with leverage and so build up open
+interest and funding; a fall that reaches their liquidation prices makes the venues sell, which moves the
+price into the next levels. Whether a shock becomes a cascade depends on positioning, hence open interest and
+funding forecast it, in part.
 """
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 
-from oi_hedge_strategy.simulation.market_agents import AgentMarket, StepRecord
+from oi_hedge_strategy.simulation.market_agents import AgentMarket
 from oi_hedge_strategy.simulation.market_config import (
     ASSET_SCALES,
     FUNDING_HOURS,
@@ -18,6 +20,8 @@ from oi_hedge_strategy.simulation.market_config import (
     AssetScale,
     SimulatedMarketConfig,
 )
+from oi_hedge_strategy.simulation.market_positions import LONG, SHORT
+from oi_hedge_strategy.simulation.market_record import StepRecord
 from oi_hedge_strategy.simulation.market_result import (
     AssetSeries,
     Floats,
@@ -88,7 +92,9 @@ def _simulate_asset(
         first = record.first_index + record.first_premium[column]
         bars = _bars(path, first, _turnover(record, scale, profile.share, path), bar_steps, scale)
         quantity = np.round(open_interest[:, column], 3)
-        venues[name] = VenueSeries(bars, quantity, quantity * bars.close, np.round(reported.funding[:, column], 8))
+        venues[name] = VenueSeries(
+            bars, quantity, quantity * bars.close, np.round(reported.funding[:, column], 8)
+        )
     spot_volume = _turnover(record, scale, SPOT_VOLUME_SHARE, record.index)
     spot = _bars(record.index, record.first_index, spot_volume, bar_steps, scale)
     return AssetSeries(spot, venues, _truth(record, config, scale))
@@ -124,7 +130,7 @@ def _bars(path: Floats, first: float, volume: Floats, bar_steps: int, scale: Ass
 
 
 def _truth(record: StepRecord, config: SimulatedMarketConfig, scale: AssetScale) -> MarketTruth:
-    """Return the ledger of both sides; dealers hold what speculators leave over, hedgers stand on both sides."""
+    """Return the ledger: dealers hold what speculators leave over, hedgers stand on both sides."""
     bar_steps = config.bar_minutes // STEP_MINUTES
     flows = record.opened - record.closed - record.liquidated
     before = np.concatenate([(record.speculative[0] - flows[0])[None], record.speculative[:-1]])
@@ -163,8 +169,9 @@ def _cascades(
     before = np.concatenate([[initial.sum()], open_interest.sum(axis=1)[:-1]])
     window = max(1, 60 // config.bar_minutes)
     times = _times(config.start_ns, len(before), config.bar_minutes)
+    sides: tuple[tuple[int, Literal["long", "short"]], ...] = ((LONG, "long"), (SHORT, "short"))
     found = []
-    for column, side in ((0, "long"), (1, "short")):
+    for column, side in sides:
         share = liquidated[:, column].sum(axis=1) / before
         rolling = np.convolve(share, np.ones(window))[: len(share)]
         last = None

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 from oi_hedge_strategy.simulation.market_config import (
     ASSET_SCALES,
     BANDS,
-    FUNDING_HOURS,
+    FUNDING_STEPS,
     STEP_MINUTES,
     STEPS_PER_DAY,
     STEPS_PER_HOUR,
@@ -20,78 +19,21 @@ from oi_hedge_strategy.simulation.market_config import (
 )
 from oi_hedge_strategy.simulation.market_news import DayInputs, Outside
 from oi_hedge_strategy.simulation.market_positions import SIDES, PositionBook
+from oi_hedge_strategy.simulation.market_record import StepRecord
 
 Array = NDArray[np.float64]
 COHORT_HOURS = 3
+COHORT_STEPS = COHORT_HOURS * STEPS_PER_HOUR
 COHORT_DAYS = 30
 BASE_FUNDING = 0.0001
 FUNDING_CLAMP = 0.0005
 FUNDING_CAP = 0.02
-FUNDING_STEPS = FUNDING_HOURS * STEPS_PER_HOUR
+LEAD_DECAY = 0.85
+PREMIUM_NOISE = 0.0001
+HIGHEST_EXIT_RATE = 0.2
+HIGHEST_FUNDING_EXIT = 0.1
+LEAST_ORDER = 1e-7
 EDGES = np.array([BANDS[0][0], *(band[1] for band in BANDS)])
-
-
-@dataclass
-class StepRecord:
-    """What each 5-minute step did; quantities are fractions of the asset's normal open interest.
-
-    Parameters
-    ----------
-    index : Array, shape (steps,)
-        Log price of spot.
-    premium : Array, shape (steps, venues)
-        Log price of each venue's perpetual over spot.
-    opened, closed, liquidated : Array, shape (steps, 2, venues)
-        Speculators' entries, voluntary exits and executed liquidations, longs and shorts.
-    speculative : Array, shape (steps, 2, venues)
-        Speculators' open quantity after the step, with what the liquidation engine still has to close.
-    hedged : Array, shape (steps, venues)
-        Unleveraged two-sided open interest.
-    funding : Array, shape (settlements, venues)
-        Rates settled at 00, 08 and 16 UTC, at the end of the step that ends there.
-    levels : Array, shape (bars, 2, bands)
-        Open quantity by distance of its liquidation price at each bar's close.
-    volume_noise : Array, shape (steps,)
-        Standard normal.
-    first_index : float
-        Log price of spot before the first step.
-    first_premium : Array, shape (venues,)
-        Premium before the first step.
-
-    """
-
-    index: Array
-    premium: Array
-    opened: Array
-    closed: Array
-    liquidated: Array
-    speculative: Array
-    hedged: Array
-    funding: Array
-    levels: Array
-    volume_noise: Array
-    first_index: float
-    first_premium: Array
-
-    @classmethod
-    def empty(cls, days: int, venues: int, bar_steps: int) -> "StepRecord":
-        """Return a record with room for `days`."""
-        steps = days * STEPS_PER_DAY
-        flows = [np.zeros((steps, 2, venues)) for _ in range(4)]
-        return cls(
-            index=np.zeros(steps),
-            premium=np.zeros((steps, venues)),
-            opened=flows[0],
-            closed=flows[1],
-            liquidated=flows[2],
-            speculative=flows[3],
-            hedged=np.zeros((steps, venues)),
-            funding=np.zeros((steps // FUNDING_STEPS, venues)),
-            levels=np.zeros((steps // bar_steps, 2, len(BANDS))),
-            volume_noise=np.zeros(steps),
-            first_index=0.0,
-            first_premium=np.zeros(venues),
-        )
 
 
 class AgentMarket:
@@ -117,10 +59,14 @@ class AgentMarket:
         self._outside = Outside(config, asset, universe)
         venues = list(config.venues.values())
         self._shares = np.array([venue.share for venue in venues])
-        self._arbitrage = np.array([half_life_decay(venue.arbitrage_minutes / STEP_MINUTES) for venue in venues])
+        self._arbitrage = np.array(
+            [half_life_decay(venue.arbitrage_minutes / STEP_MINUTES) for venue in venues]
+        )
         effective = np.array(agents.leverage) / (1.0 + np.array(agents.margin_buffer))
         cohorts = COHORT_DAYS * 24 // COHORT_HOURS
-        self.book = PositionBook(len(venues), effective, np.array(agents.leverage_shares), agents.mmr, cohorts)
+        self.book = PositionBook(
+            len(venues), effective, np.array(agents.leverage_shares), agents.mmr, cohorts
+        )
         self._by_side = np.zeros((2, 1))
         self._hold = 1.0 / (agents.hold_days * STEPS_PER_DAY)
         self._trend_decay = half_life_decay(agents.trend_days * STEPS_PER_DAY)
@@ -134,13 +80,16 @@ class AgentMarket:
         self._dislocation = self._trend = self._hour_return = self._fear = self._stress = self._lead = 0.0
         self._basis = np.zeros(len(venues))
         self._mark = np.full(len(venues), ASSET_SCALES[asset].price)
-        self._premium_sum = np.zeros(len(venues))
-        self._exits = np.zeros((2, len(venues)))
+        self._direction = np.repeat(SIDES, len(venues))
+        self._exits: Array | None = None
+        self._forced: Array | None = None
+        self._net_flow = 0.0
+        self._liquidating = False
         self.backlog = np.zeros((2, len(venues)))
         """Liquidated quantity not yet executed, shape (2, venues)."""
 
     def run(self, progress: Callable[[], None]) -> StepRecord:
-        """Return every step of the configured days, after a warm-up that fills the books; call `progress` daily."""
+        """Warm the books up, then return every step of the configured days; call `progress` daily."""
         record = StepRecord.empty(self._days, len(self._shares), self._bar_steps)
         spare = StepRecord.empty(1, len(self._shares), self._bar_steps)
         for _ in range(WARM_UP_DAYS):
@@ -157,104 +106,119 @@ class AgentMarket:
         """Advance one day and write it to `record` from row `first` on."""
         record.volume_noise[first : first + STEPS_PER_DAY] = inputs.volume_noise
         record.hedged[first : first + STEPS_PER_DAY] = self._agents.hedged * self._shares * inputs.hedged
-        diffusion, jumps = inputs.diffusion.tolist(), inputs.jumps.tolist()
-        sentiment, noise = inputs.sentiment.tolist(), inputs.premium_noise.tolist()
-        for step in range(STEPS_PER_DAY):
-            row = first + step
-            if step % (COHORT_HOURS * STEPS_PER_HOUR) == 0:
-                record.closed[row] = self.book.begin_cohort()
-            else:
-                record.closed[row] = 0.0
-            opened = self._entries(sentiment[step], inputs.activity[step])
-            self.book.open(opened, self._mark)
-            closed = self.book.close(self._exit_rates())
-            forced = self._execute_backlog()
-            news = diffusion[step] * (1.0 + self._prices.stress_volatility * self._stress) + jumps[step]
-            self._form_price(news, opened - closed - self._exits, forced, inputs.venue_noise[step])
-            self._exits = np.zeros_like(opened)
-            premium = self._premium(noise[step])
+        news = zip(inputs.diffusion.tolist(), inputs.jumps.tolist(), strict=True)
+        moods = zip(inputs.sentiment.tolist(), inputs.premium_noise.tolist(), strict=True)
+        by_venue = zip(inputs.activity, inputs.venue_noise, strict=True)
+        steps = zip(news, moods, by_venue, strict=True)
+        for row, ((diffusion, jump), (sentiment, noise), (activity, venue_noise)) in enumerate(steps, first):
+            dropped = self.book.begin_cohort() if row % COHORT_STEPS == 0 else None
+            self._trade(record, row, self._entries(sentiment, activity))
+            if dropped is not None:
+                record.closed[row] += dropped
+            shock = diffusion * (1.0 + self._prices.stress_volatility * self._stress) + jump
+            self._form_price(shock, venue_noise)
+            premium = self._premium(noise)
             self._mark = np.exp(self._log_price + premium)
-            hit = self.book.liquidate(self._mark)
-            if hit is not None:
-                self.backlog += hit
-            self._write(record, row, premium, opened, closed, forced)
-            self._premium_sum += premium
+            self._liquidate()
+            record.index[row] = self._log_price
+            record.premium[row] = premium
             if (row + 1) % FUNDING_STEPS == 0:
                 self._settle_funding(record, row)
             record.speculative[row] = self.book.total + self.backlog
             if (row + 1) % self._bar_steps == 0:
                 record.levels[row // self._bar_steps] = self.book.levels(math.exp(self._log_price), EDGES)
 
+    def _trade(self, record: StepRecord, row: int, opened: Array) -> None:
+        """Open, close and execute liquidations; leave the net order flow for the price to follow."""
+        self.book.open(opened, self._mark)
+        closed = self.book.close(self._exit_rates())
+        net = opened - closed
+        if self._exits is not None:
+            net -= self._exits
+            self._exits = None
+        self._net_flow = float(net.ravel().dot(self._direction))
+        record.opened[row] = opened
+        record.closed[row] = closed
+        self._forced = self._execute_backlog()
+        record.liquidated[row] = 0.0 if self._forced is None else self._forced
+
     def _entries(self, sentiment: float, activity: Array) -> Array:
         """Return new positions, shape (2, venues): the crowd follows the trend, fear keeps it away."""
         agents = self._agents
         mood = sentiment + agents.trend_weight * math.tanh(self._trend / agents.trend_scale)
         calm = self._hold / (1.0 + agents.fear_gain * self._fear)
-        tilt = math.exp(agents.mood_gain * mood)
+        tilt = math.exp(agents.mood_gain * agents.mood_cap * math.tanh(mood / agents.mood_cap))
         self._by_side[0, 0] = calm * agents.long_capacity * tilt
         self._by_side[1, 0] = calm * agents.short_capacity / tilt
         return self._by_side * activity
 
     def _exit_rates(self) -> Array:
-        """Return the closing rates, shape (2, 1): holders leave in time, losers stop out, winners take profit."""
-        move = self._hour_return * 100.0
-        gain = self._agents.stop_gain if move < 0.0 else self._agents.profit_gain
-        long_rate = self._hold * (1.0 + gain * abs(move))
-        gain = self._agents.profit_gain if move < 0.0 else self._agents.stop_gain
-        short_rate = self._hold * (1.0 + gain * abs(move))
-        return np.array([[min(long_rate, 0.2)], [min(short_rate, 0.2)]])
+        """Return closing rates, shape (2, 1): holders leave in time, losers stop out, winners take profit."""
+        percent = self._hour_return * 100.0
+        losing = self._hold * (1.0 + self._agents.stop_gain * abs(percent))
+        winning = self._hold * (1.0 + self._agents.profit_gain * abs(percent))
+        long_rate, short_rate = (losing, winning) if percent < 0.0 else (winning, losing)
+        return np.array([[min(long_rate, HIGHEST_EXIT_RATE)], [min(short_rate, HIGHEST_EXIT_RATE)]])
 
-    def _execute_backlog(self) -> Array:
-        """Return what the liquidation engines sell and buy in this step, shape (2, venues)."""
-        if not self.backlog.any():
-            return np.zeros_like(self.backlog)
-        forced: Array = np.where(self.backlog < 1e-7, self.backlog, self.backlog * self._prices.liquidation_rate)
+    def _liquidate(self) -> None:
+        """Hand positions that the mark price has reached over to the liquidation engines."""
+        hit = self.book.liquidate(self._mark)
+        if hit is not None:
+            self.backlog = self.backlog + hit
+            self._liquidating = True
+
+    def _execute_backlog(self) -> Array | None:
+        """Return what the liquidation engines sell and buy in this step, shape (2, venues), if anything."""
+        if not self._liquidating:
+            return None
+        worked = self.backlog * self._prices.liquidation_rate
+        forced: Array = np.where(self.backlog < LEAST_ORDER, self.backlog, worked)
         self.backlog = self.backlog - forced
+        self._liquidating = bool(self.backlog.any())
         return forced
 
-    def _form_price(self, news: float, net: Array, forced: Array, venue_noise: Array) -> None:
+    def _form_price(self, news: float, venue_noise: Array) -> None:
         """Move fundamental value, dislocation and venue basis by news and by net order flow."""
         prices = self._prices
-        by_venue = forced[1] - forced[0]
-        flow = float(by_venue.sum())
-        stressed = 1.0 + prices.stress_gain * self._stress
-        impact = prices.trade_impact * float((net[0] - net[1]).sum())
-        impact += stressed * prices.forced_impact * flow / math.sqrt(1.0 + abs(flow) / prices.forced_depth)
+        self._basis = self._basis * self._arbitrage + venue_noise
+        impact = prices.trade_impact * self._net_flow
+        liquidated = 0.0
+        if self._forced is not None:
+            impact += self._forced_impact(self._forced)
+            liquidated = float(self._forced.sum())
         self._anchor += self._step_drift
-        self._fundamental += news + prices.permanent * impact + self._pull * (self._anchor - self._fundamental)
+        reversion = self._pull * (self._anchor - self._fundamental)
+        self._fundamental += news + prices.permanent * impact + reversion
         self._dislocation = self._dislocation * self._recovery + (1.0 - prices.permanent) * impact
         before, self._log_price = self._log_price, self._fundamental + self._dislocation
         change = self._log_price - before
-        liquidated = float(forced.sum())
         self._trend = self._trend * self._trend_decay + change
         self._hour_return = self._hour_return * self._hour_decay + change
         self._fear = self._fear * self._fear_decay + liquidated
         self._stress = self._stress * self._stress_decay + liquidated
-        self._lead = 0.85 * self._lead + prices.premium_lead * impact
-        local = prices.premium_lead * prices.forced_impact * (by_venue - flow * self._shares)
-        self._basis = self._basis * self._arbitrage + local + venue_noise
+        self._lead = LEAD_DECAY * self._lead + prices.premium_lead * impact
+
+    def _forced_impact(self, forced: Array) -> float:
+        """Return the impact of liquidations, linear then square root, and move each venue's basis."""
+        prices = self._prices
+        by_venue = forced[1] - forced[0]
+        flow = float(by_venue.sum())
+        self._basis += prices.premium_lead * prices.forced_impact * (by_venue - flow * self._shares)
+        return prices.forced_impact * flow / math.sqrt(1.0 + abs(flow) / prices.forced_depth)
 
     def _premium(self, noise: float) -> Array:
         """Return the log premium of each venue's perpetual: the crowd's side, leading flow, venue noise."""
         longs, shorts = self.book.total
         crowd = (longs - shorts) / (longs + shorts + 1e-12)
-        return self._prices.crowd_premium * crowd + (self._lead + 1e-4 * noise) + self._basis
+        return self._prices.crowd_premium * crowd + (self._lead + PREMIUM_NOISE * noise) + self._basis
 
     def _settle_funding(self, record: StepRecord, row: int) -> None:
         """Settle funding from the mean premium; payers beyond the base rate leave."""
-        mean = self._premium_sum / FUNDING_STEPS
-        self._premium_sum = np.zeros(len(self._shares))
-        rate = np.clip(mean + np.clip(BASE_FUNDING - mean, -FUNDING_CLAMP, FUNDING_CLAMP), -FUNDING_CAP, FUNDING_CAP)
+        mean = record.premium[row + 1 - FUNDING_STEPS : row + 1].mean(axis=0)
+        rate = mean + np.clip(BASE_FUNDING - mean, -FUNDING_CLAMP, FUNDING_CLAMP)
+        rate = np.clip(rate, -FUNDING_CAP, FUNDING_CAP)
         record.funding[row // FUNDING_STEPS] = rate
         burden = np.maximum(SIDES[:, None] * (rate - BASE_FUNDING), 0.0) / BASE_FUNDING
-        self._exits = self.book.close(np.minimum(self._agents.funding_exit * burden, 0.1))
+        leaving = np.minimum(self._agents.funding_exit * burden, HIGHEST_FUNDING_EXIT)
+        self._exits = self.book.close(leaving)
         record.closed[row] += self._exits
-
-    def _write(
-        self, record: StepRecord, row: int, premium: Array, opened: Array, closed: Array, forced: Array
-    ) -> None:
-        record.index[row] = self._log_price
-        record.premium[row] = premium
-        record.opened[row] = opened
-        record.closed[row] += closed
-        record.liquidated[row] = forced

@@ -33,7 +33,9 @@ PERPETUAL_SYMBOLS = {
 def perpetual_id(base: str, venue: str) -> str:
     """Return the instrument id of the USDT perpetual of coin `base` at `venue`."""
     if venue not in PERPETUAL_SYMBOLS:
-        raise CatalogError(f"simulated venue {venue!r} has no symbol form, expected one of {sorted(PERPETUAL_SYMBOLS)}")
+        raise CatalogError(
+            f"simulated venue {venue!r} has no symbol form, expected one of {sorted(PERPETUAL_SYMBOLS)}"
+        )
     return f"{PERPETUAL_SYMBOLS[venue].format(base=base)}.{venue}"
 
 
@@ -46,26 +48,35 @@ def instrument_specs(config: SimulatedMarketConfig) -> list[InstrumentSpec]:
     """Return the perpetuals and spot pairs of the market, with fees near Binance's."""
     specs = []
     for base in config.assets:
-        common = {
-            "base": base,
-            "quote": "USDT",
-            "price_precision": ASSET_SCALES[base].price_decimals,
-            "size_precision": SIZE_PRECISION,
-        }
-        for venue in config.venues:
-            specs.append(
-                InstrumentSpec(
-                    id=perpetual_id(base, venue),
-                    market="perp",
-                    maker_fee="0.0002",
-                    taker_fee="0.0005",
-                    margin_init="0.01",
-                    margin_maint=str(config.agents.mmr),
-                    **common,
-                )
+        specs += [_perpetual_spec(config, base, venue) for venue in config.venues]
+        specs.append(
+            InstrumentSpec(
+                id=spot_id(base),
+                market="spot",
+                base=base,
+                quote="USDT",
+                price_precision=ASSET_SCALES[base].price_decimals,
+                size_precision=SIZE_PRECISION,
+                maker_fee="0.001",
+                taker_fee="0.001",
             )
-        specs.append(InstrumentSpec(id=spot_id(base), market="spot", maker_fee="0.001", taker_fee="0.001", **common))
+        )
     return specs
+
+
+def _perpetual_spec(config: SimulatedMarketConfig, base: str, venue: str) -> InstrumentSpec:
+    return InstrumentSpec(
+        id=perpetual_id(base, venue),
+        market="perp",
+        base=base,
+        quote="USDT",
+        price_precision=ASSET_SCALES[base].price_decimals,
+        size_precision=SIZE_PRECISION,
+        maker_fee="0.0002",
+        taker_fee="0.0005",
+        margin_init=str(1.0 / max(config.agents.leverage)),
+        margin_maint=str(config.agents.mmr),
+    )
 
 
 def write_market(market: SimulatedMarket, catalog_path: str | os.PathLike[str]) -> None:
@@ -88,7 +99,9 @@ def write_market(market: SimulatedMarket, catalog_path: str | os.PathLike[str]) 
     catalog = open_catalog(catalog_path, create=True)
     with exclusive(catalog):
         if instruments(catalog):
-            raise CatalogError(f"{catalog_path} already holds data, name a new directory for the simulated market")
+            raise CatalogError(
+                f"{catalog_path} already holds data, name a new directory for the simulated market"
+            )
         write_info(catalog, _info(market.config))
         for spec in instrument_specs(market.config):
             write_instrument(catalog, build_instrument(spec))
@@ -155,7 +168,7 @@ def _info(config: SimulatedMarketConfig) -> dict[str, object]:
         "informative": config.informative,
         "description": (
             f"Simulated market of {', '.join(config.assets)} on {', '.join(config.venues)}, "
-            f"{config.days} days from {config.start.date()}, seed {config.seed}: cascades arise from leveraged agents "
-            f"being liquidated; open interest and funding {known}. Not market data."
+            f"{config.days} days from {config.start.date()}, seed {config.seed}: cascades arise from "
+            f"leveraged agents being liquidated; open interest and funding {known}. Not market data."
         ),
     }

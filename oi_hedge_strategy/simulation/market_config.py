@@ -11,6 +11,7 @@ STEP_MINUTES = 5
 STEPS_PER_HOUR = 60 // STEP_MINUTES
 STEPS_PER_DAY = 24 * STEPS_PER_HOUR
 FUNDING_HOURS = 8
+FUNDING_STEPS = FUNDING_HOURS * STEPS_PER_HOUR
 WARM_UP_DAYS = 25
 BANDS = ((0.0, 0.02), (0.02, 0.05), (0.05, 0.10), (0.10, 0.15), (0.15, 0.20), (0.20, 0.30))
 """Price distance bands of the true liquidation levels, as fractions of the price."""
@@ -75,15 +76,15 @@ class AgentBehaviour:
     leverage, leverage_shares : tuple of float
         The nominal leverage menu and the share of entries at each.
     margin_buffer : tuple of float
-        Margin that holders add, as a multiple of the initial margin: effective leverage is ``L / (1 + buffer)``.
+        Margin that holders add, in initial margins: effective leverage is ``L / (1 + buffer)``.
     mmr : float
         Maintenance margin rate.
     long_capacity, short_capacity : float
         Speculative open interest by side in a neutral mood.
     hold_days : float
         Mean time until a position is closed voluntarily.
-    mood_gain : float
-        Log change of the entry rate per unit of mood (longs up, shorts down).
+    mood_gain, mood_cap : float
+        Log change of the entry rate per unit of mood (longs up, shorts down); mood saturates at the cap.
     trend_weight, trend_scale, trend_days : float
         Trend following: mood added by ``tanh(return over trend_days / trend_scale)``.
     sentiment_sd, sentiment_days, sentiment_mean : float
@@ -93,7 +94,7 @@ class AgentBehaviour:
     funding_exit : float
         Share of the paying side that closes at a settlement per 0.01 % of funding beyond the base rate.
     fear_gain, fear_hours : float
-        Entries are divided by ``1 + fear_gain * fear``; fear is the liquidated share, decaying with this half-life.
+        Entries are divided by ``1 + fear_gain * fear``; fear is the liquidated share, with this half-life.
     hedged, hedged_sd, hedged_days : float
         Unleveraged two-sided open interest (carry, options hedges): level, log standard deviation, half-life.
 
@@ -101,16 +102,17 @@ class AgentBehaviour:
 
     leverage: tuple[float, ...] = (5.0, 10.0, 25.0, 50.0, 100.0)
     leverage_shares: tuple[float, ...] = (0.15, 0.30, 0.25, 0.20, 0.10)
-    margin_buffer: tuple[float, ...] = (0.25, 0.60, 1.10, 1.60, 2.80)
+    margin_buffer: tuple[float, ...] = (0.25, 0.5, 0.8, 1.2, 2.2)
     mmr: float = 0.005
-    long_capacity: float = 0.40
-    short_capacity: float = 0.34
-    hold_days: float = 4.0
-    mood_gain: float = 0.55
+    long_capacity: float = 0.55
+    short_capacity: float = 0.48
+    hold_days: float = 2.0
+    mood_gain: float = 1.0
+    mood_cap: float = 1.4
     trend_weight: float = 0.8
     trend_scale: float = 0.08
     trend_days: float = 3.0
-    sentiment_sd: float = 0.9
+    sentiment_sd: float = 1.1
     sentiment_days: float = 7.0
     sentiment_mean: float = 0.15
     stop_gain: float = 1.5
@@ -118,8 +120,8 @@ class AgentBehaviour:
     funding_exit: float = 0.004
     fear_gain: float = 30.0
     fear_hours: float = 18.0
-    hedged: float = 0.40
-    hedged_sd: float = 0.08
+    hedged: float = 1.2
+    hedged_sd: float = 0.04
     hedged_days: float = 15.0
 
 
@@ -140,9 +142,9 @@ class PriceFormation:
     trade_impact : float
         Log price per unit of voluntary net flow.
     forced_impact, forced_depth : float
-        Log price per unit of forced net flow; beyond ``forced_depth`` a step it grows with the square root only.
-    stress_gain, stress_volatility, stress_hours : float
-        Rise of forced impact and of fundamental volatility per unit of stress (the liquidated share), and its half-life.
+        Log price per unit of forced net flow; beyond ``forced_depth`` a step it grows as the square root.
+    stress_volatility, stress_hours : float
+        Rise of fundamental volatility per unit of stress (the liquidated share), and the half-life of stress.
     permanent : float
         Share of the impact that stays in the fundamental value; the rest reverts.
     recovery_hours : float
@@ -159,25 +161,24 @@ class PriceFormation:
     """
 
     annual_volatility: float = 0.42
-    slow_volatility_sd: float = 0.25
-    slow_volatility_days: float = 20.0
-    fast_volatility_sd: float = 0.35
+    slow_volatility_sd: float = 0.42
+    slow_volatility_days: float = 25.0
+    fast_volatility_sd: float = 0.3
     fast_volatility_hours: float = 8.0
-    small_news_per_day: float = 1.0
-    small_news: float = 0.005
-    large_news_per_day: float = 0.10
-    large_news: float = 0.013
+    small_news_per_day: float = 0.6
+    small_news: float = 0.004
+    large_news_per_day: float = 0.05
+    large_news: float = 0.012
     common: float = 0.8
-    trade_impact: float = 0.12
-    forced_impact: float = 0.45
-    forced_depth: float = 0.02
-    stress_gain: float = 8.0
-    stress_volatility: float = 12.0
+    trade_impact: float = 0.06
+    forced_impact: float = 0.48
+    forced_depth: float = 0.003
+    stress_volatility: float = 5.0
     stress_hours: float = 10.0
     permanent: float = 0.55
-    recovery_hours: float = 10.0
-    liquidation_rate: float = 0.30
-    crowd_premium: float = 0.0018
+    recovery_hours: float = 3.0
+    liquidation_rate: float = 0.8
+    crowd_premium: float = 0.0014
     premium_lead: float = 0.30
     drift: float = 0.08
     anchor_days: float = 250.0
@@ -238,7 +239,10 @@ class SimulatedMarketConfig:
         shares = sum(venue.share for venue in self.venues.values())
         _require(abs(shares - 1.0) < 1e-9, f"venue shares must sum to 1, was {shares}")
         menu = (len(self.agents.leverage), len(self.agents.leverage_shares), len(self.agents.margin_buffer))
-        _require(len(set(menu)) == 1, f"leverage, leverage_shares and margin_buffer must be of one length, was {menu}")
+        _require(
+            len(set(menu)) == 1,
+            f"leverage, leverage_shares and margin_buffer must be of one length, was {menu}",
+        )
         total = sum(self.agents.leverage_shares)
         _require(abs(total - 1.0) < 1e-9, f"leverage_shares must sum to 1, was {total}")
 

@@ -16,6 +16,8 @@ from oi_hedge_strategy.simulation.market_config import (
 
 Array = NDArray[np.float64]
 STEPS_PER_YEAR = 365 * STEPS_PER_DAY
+ACTIVITY_SD = 0.15
+ACTIVITY_DAYS = 10
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,8 @@ class Outside:
     """
     Draw the outside inputs of one asset, day after day.
 
-    News, volatility regimes and sentiment are partly common to all assets: each asset draws the common stream anew,
-    so that its path does not depend on which other assets are simulated.
+    News, volatility regimes and sentiment are partly common to all assets: each asset draws the common stream
+    anew, so that its path does not depend on which other assets are simulated.
 
     Parameters
     ----------
@@ -85,7 +87,6 @@ class Outside:
 
     def __init__(self, config: SimulatedMarketConfig, asset: str, universe: int = 0) -> None:
         agents, prices = config.agents, config.prices
-        self._config = config
         self._prices = prices
         self._sentiment_mean = agents.sentiment_mean
         self._shared = np.random.default_rng([config.seed, universe])
@@ -96,12 +97,15 @@ class Outside:
         self._shares = np.array([venue.share for venue in config.venues.values()])
         self._noise = np.array([venue.noise for venue in config.venues.values()])
         venues = len(self._shares)
-        slow, fast = prices.slow_volatility_days * STEPS_PER_DAY, prices.fast_volatility_hours * STEPS_PER_HOUR
+        slow, fast = (
+            prices.slow_volatility_days * STEPS_PER_DAY,
+            prices.fast_volatility_hours * STEPS_PER_HOUR,
+        )
         self._slow = MeanReverting(prices.slow_volatility_sd, slow, 1)
         self._fast = MeanReverting(prices.fast_volatility_sd, fast, 1)
         self._sentiment = MeanReverting(agents.sentiment_sd, agents.sentiment_days * STEPS_PER_DAY, 1)
         self._hedged = MeanReverting(agents.hedged_sd, agents.hedged_days * STEPS_PER_DAY, venues)
-        self._activity = MeanReverting(0.15, 10 * STEPS_PER_DAY, venues)
+        self._activity = MeanReverting(ACTIVITY_SD, ACTIVITY_DAYS * STEPS_PER_DAY, venues)
 
     def day(self) -> DayInputs:
         """Return the next day's inputs."""

@@ -34,7 +34,7 @@ class PositionBook:
     """
     Hold open leveraged positions of every venue and find those a price liquidates.
 
-    Entries of one cohort (the same side, venue, leverage and entry window) are pooled at their volume-weighted
+    Entries of one cohort (the same side, venue, leverage and entry window) are pooled at their average
     price, as an exchange averages up a position. The oldest cohort is dropped when a new one begins.
 
     Parameters

@@ -47,7 +47,7 @@ class VenueSeries:
 
 @dataclass(frozen=True)
 class LiquidationCascade:
-    """One true cascade: UNIX nanoseconds of the first bar's close, side liquidated, share of open interest."""
+    """One true cascade: close of its first bar (UNIX nanoseconds), side, share of open interest."""
 
     ts: int
     side: Literal["long", "short"]
@@ -68,7 +68,7 @@ class MarketTruth:
     opened, closed, liquidated : Floats, shape (bars, 2, venues)
         Flows within each bar, dealers and hedgers included.
     levels : Floats, shape (bars, 2, bands)
-        Leveraged quantity by distance of its liquidation price from the spot price at each bar's close, in the
+        Leveraged quantity by distance of its liquidation price from spot at each bar's close, in the
         bands of `market_config.BANDS`.
     cascades : tuple of LiquidationCascade
         In order of time.

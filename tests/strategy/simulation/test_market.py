@@ -8,7 +8,7 @@ import pytest
 
 from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_strategy.simulation.market import simulate_market
-from oi_hedge_strategy.simulation.market_agents import AgentMarket, StepRecord
+from oi_hedge_strategy.simulation.market_agents import AgentMarket
 from oi_hedge_strategy.simulation.market_config import (
     STEPS_PER_DAY,
     AgentBehaviour,
@@ -16,6 +16,7 @@ from oi_hedge_strategy.simulation.market_config import (
     default_venues,
 )
 from oi_hedge_strategy.simulation.market_news import DayInputs
+from oi_hedge_strategy.simulation.market_record import StepRecord
 from oi_hedge_strategy.simulation.market_result import SimulatedMarket
 
 CONFIG = SimulatedMarketConfig(seed=11, days=6)
@@ -31,7 +32,11 @@ def arrays(market: SimulatedMarket, asset: str = "ETH") -> dict[str, np.ndarray]
     found = {f"spot.{field}": values for field, values in vars(series.spot).items()}
     for name, venue in series.venues.items():
         found |= {f"{name}.{field}": values for field, values in vars(venue.bars).items()}
-        found |= {f"{name}.oi": venue.open_interest, f"{name}.usd": venue.notional, f"{name}.funding": venue.funding}
+        found |= {
+            f"{name}.oi": venue.open_interest,
+            f"{name}.usd": venue.notional,
+            f"{name}.funding": venue.funding,
+        }
     truth = {name: values for name, values in vars(series.truth).items() if isinstance(values, np.ndarray)}
     return found | truth
 
@@ -80,7 +85,9 @@ def test_reported_open_interest_is_the_true_one(market: SimulatedMarket) -> None
 
 
 @pytest.mark.parametrize("side", [0, 1])
-def test_open_interest_changes_by_opened_less_closed_less_liquidated(market: SimulatedMarket, side: int) -> None:
+def test_open_interest_changes_by_opened_less_closed_less_liquidated(
+    market: SimulatedMarket, side: int
+) -> None:
     truth = market.assets["ETH"].truth
     before = np.concatenate([truth.initial_open_interest[None], truth.open_interest[:-1, side]])
     change = truth.opened[:, side] - truth.closed[:, side] - truth.liquidated[:, side]
@@ -115,7 +122,9 @@ def test_times_are_closes_and_settlements_are_eight_hours_apart(market: Simulate
     start = 1_704_067_200_000_000_000
     assert market.times[0] == start + 3_600_000_000_000
     assert len(market.times) == 144
-    np.testing.assert_array_equal(market.funding_times[:2], [start + 8 * 3_600_000_000_000, start + 16 * 3_600_000_000_000])
+    np.testing.assert_array_equal(
+        market.funding_times[:2], [start + 8 * 3_600_000_000_000, start + 16 * 3_600_000_000_000]
+    )
     assert len(market.funding_times) == 18
 
 

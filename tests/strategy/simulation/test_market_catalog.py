@@ -101,7 +101,18 @@ def test_unknown_venue_has_no_symbol() -> None:
 
 def test_command_writes_the_market_it_is_asked_for(tmp_path: Path) -> None:
     target = tmp_path / "catalog"
-    options = ["--catalog", str(target), "--days", "1", "--start", "2023-05-01", "--seed", "3", "--assets", "eth,BTC"]
+    options = [
+        "--catalog",
+        str(target),
+        "--days",
+        "1",
+        "--start",
+        "2023-05-01",
+        "--seed",
+        "3",
+        "--assets",
+        "eth,BTC",
+    ]
     result = CliRunner().invoke(simulate, [*options, "--step", "30m", "--uninformative"])
     assert result.exit_code == 0, result.output
     assert "Wrote 1 simulated days of ETH, BTC" in result.output

@@ -6,7 +6,9 @@ import pytest
 from oi_hedge_strategy.simulation.market_positions import PositionBook, liquidation_factors
 
 
-def book(leverage: tuple[float, ...] = (10.0,), shares: tuple[float, ...] = (1.0,), cohorts: int = 3) -> PositionBook:
+def book(
+    leverage: tuple[float, ...] = (10.0,), shares: tuple[float, ...] = (1.0,), cohorts: int = 3
+) -> PositionBook:
     return PositionBook(1, np.array(leverage), np.array(shares), 0.005, cohorts)
 
 
@@ -99,5 +101,5 @@ def test_levels_count_quantity_by_distance_of_its_liquidation_price() -> None:
     one.open(quantities(8.0, 4.0), np.array([2_000.0]))
     # longs: 50x at 1.51 % and 10x at 9.55 % below; shorts: 50x at 1.49 % and 10x at 9.45 % above
     np.testing.assert_allclose(one.levels(2_000.0, np.array([0.0, 0.02, 0.05, 0.1])), [[2, 0, 6], [1, 0, 3]])
-    # from 2100: longs 6.20 % and 13.86 % below; shorts 3.34 % below (none above within bands) and 4.24 % above
+    # from 2100: longs 6.20 % and 13.86 % below; of the shorts the 10x is 4.24 % above, the 50x already passed
     np.testing.assert_allclose(one.levels(2_100.0, np.array([0.0, 0.02, 0.05, 0.1])), [[0, 0, 2], [0, 3, 0]])
