@@ -28,6 +28,7 @@ HEDGE_ID, HOLDER_ID = f"OIHedgeStrategy-{HEDGE_TAG}", f"Holder-{HOLDER_TAG}"
 _OI_CLIENT = "OI"
 _OPEN_INTEREST: Any = OpenInterestUpdate
 _SPARE = 1.5
+_DAY_NS = 86_400_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +144,7 @@ def make_plan(
             raise CatalogError(f"{catalog.path} has no hourly bars of {each.id}; ingest them first")
     start, end = _period(catalog, bar_types[hedge.id], card, start_ns, end_ns)
     card.check_valid_at(start, end, str(model))
-    before = store.read_bars(catalog, bar_types[exposure.id], end_ns=start)
-    if not len(before):
-        raise CatalogError(f"{catalog.path} has no bars of {exposure.id} before the start of the run")
-    price = float(before.close[-1])
+    price = _start_price(catalog, bar_types[exposure.id], start, end)
     return BacktestPlan(catalog, settings, model, card, start, end, instruments, bar_types, price)
 
 
@@ -295,7 +293,26 @@ def _period(
     have = f"{catalog.path} has bars of {bars.instrument_id} from {iso(first)[:10]} to {iso(last)[:10]}"
     if end <= start or start > last or end < first:
         raise CatalogError(f"{have}: no overlap with the run from {iso(start)[:10]} to {iso(end)[:10]}")
+    if end > last + _DAY_NS and end_ns is not None:
+        raise CatalogError(f"{have}: the run to {iso(end)[:10]} would end early; end there or ingest more")
     if start - look_back < first:
         earliest = iso(first + look_back)[:10]
         raise CatalogError(f"{have}: the look-back of the model is filled from {earliest} on, start there")
     return start, min(end, last)
+
+
+def _start_price(catalog: ParquetDataCatalog, bar_type: BarType, start: int, end: int) -> float:
+    """Return the exposure's price known at the start; refuse an exposure that cannot be valued to the end."""
+    bars = store.read_bars(catalog, bar_type, end_ns=end)
+    if not len(bars) or bars.ts_init[0] > start:
+        raise CatalogError(
+            f"{catalog.path} has no bars of {bar_type.instrument_id} before the start of the run on "
+            f"{iso(start)[:10]}; start later or ingest more"
+        )
+    last = int(bars.ts_init[-1])
+    if last < end - _DAY_NS:
+        raise CatalogError(
+            f"{catalog.path} has bars of {bar_type.instrument_id} to {iso(last)[:10]}, the run ends on "
+            f"{iso(end)[:10]}: the exposure could not be valued; end there or ingest more"
+        )
+    return float(bars.close[bars.ts_init <= start][-1])

@@ -1,6 +1,7 @@
 """What a backtest run may be told: exposure, hedge, costs, policy and rails."""
 
 import json
+import math
 import tomllib
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from nautilus_trader.model.identifiers import InstrumentId
 
 from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_strategy.hedging.config import ExecutionConfig, PolicyConfig, RailsConfig
+from oi_hedge_strategy.simulation.fills import ImpactFillModel, ImpactFillModelConfig
 
 
 class BacktestSettings(NautilusConfig, frozen=True):
@@ -71,6 +73,10 @@ class BacktestSettings(NautilusConfig, frozen=True):
             )
         if self.latency_ms < 0.0:
             raise ConfigError(f"latency_ms must not be negative, was {self.latency_ms}")
+        try:
+            ImpactFillModel(ImpactFillModelConfig.parse(json.dumps(self.impact)))
+        except msgspec.ValidationError as error:
+            raise ConfigError(f"impact: {error}") from error
 
 
 def load_settings(path: Path | None) -> BacktestSettings:
@@ -86,10 +92,10 @@ def load_settings(path: Path | None) -> BacktestSettings:
     if path is None:
         return BacktestSettings()
     try:
-        fields = tomllib.loads(path.read_text())
+        fields = tomllib.loads(path.read_text(), parse_float=_finite)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
     try:
         settings: BacktestSettings = BacktestSettings.parse(json.dumps(fields))
@@ -100,3 +106,10 @@ def load_settings(path: Path | None) -> BacktestSettings:
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
     return settings
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"numbers must be finite, found {text}")
+    return value
