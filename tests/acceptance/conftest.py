@@ -32,4 +32,6 @@ def model(tmp_path_factory):
 def short_model(tmp_path_factory):
     """Return a model that looks back eight hours, for runs of a few days."""
     path = tmp_path_factory.mktemp("model") / "short.onnx"
-    return write_model(path, tiny_card(replace(SHORT_SCHEMA, venues=VENUES)), probability=0.6, sensitivity=0.3)
+    return write_model(
+        path, tiny_card(replace(SHORT_SCHEMA, venues=VENUES)), probability=0.6, sensitivity=0.3
+    )

@@ -110,7 +110,7 @@ def test_the_summary_says_what_happened_in_words(finished):
 def test_the_report_is_one_file_and_says_that_it_is_simulated(finished):
     html = (finished.out / "report.html").read_text()
     assert "SIMULATED" in html
-    assert "http" not in html.replace(get_plotlyjs(), "")
+    assert "https://" not in html.replace(get_plotlyjs(), "")
 
 
 def test_orders_fills_and_positions_are_nautilus_reports(finished):
