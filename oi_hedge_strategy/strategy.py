@@ -1,5 +1,6 @@
 """The Nautilus strategy: it wires events to the market state, the model, the rails and the hedge book."""
 
+from collections import deque
 from datetime import datetime
 from time import perf_counter_ns
 
@@ -8,7 +9,7 @@ from nautilus_trader.common.component import TimeEvent
 from nautilus_trader.core.data import Data
 from nautilus_trader.model.data import Bar, BarType, DataType, FundingRateUpdate, InstrumentStatus
 from nautilus_trader.model.enums import MarketStatusAction
-from nautilus_trader.model.events import OrderFilled, PositionClosed
+from nautilus_trader.model.events import OrderFilled, OrderRejected, PositionClosed
 from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.instruments import CryptoPerpetual, Instrument
 from nautilus_trader.trading.strategy import Strategy
@@ -29,6 +30,7 @@ _HALTS = (
     MarketStatusAction.NOT_AVAILABLE_FOR_TRADING,
 )
 _TIMER = "FORECAST"
+_RAILS = "rails"
 
 
 class OIHedgeStrategy(Strategy):
@@ -45,16 +47,21 @@ class OIHedgeStrategy(Strategy):
 
     Attributes
     ----------
-    decision_ns : list of int
-        Wall time that each bar of the hedge instrument took, nanoseconds.
+    bars_seen : int
+        Bars of the hedge instrument so far.
+    decision_ns : deque of int
+        Wall time that the last bars of the hedge instrument took, nanoseconds.
 
     """
 
     def __init__(self, config: OIHedgeConfig) -> None:
         super().__init__(config)
         config.check()
-        self.decision_ns: list[int] = []
+        self.bars_seen = 0
+        self.decision_ns: deque[int] = deque(maxlen=100_000)
+        self._last_rail = ""
         self._active_from = _time_ns(config.active_from)
+        self._saved: bytes | None = None
         self._desk: HedgeDesk
         self._book: HedgeBook
         self._exposure: ExposureReader
@@ -68,6 +75,8 @@ class OIHedgeStrategy(Strategy):
         self._desk = HedgeDesk(
             self.config, hedge, self._slots(hedge), max(self._active_from, self.clock.timestamp_ns())
         )
+        if self._saved is not None:
+            self._desk.rails.restore(self._saved)
         self._sources = self._find_sources(hedge)
         for instrument_id in self._sources:
             self._subscribe(instrument_id)
@@ -84,6 +93,7 @@ class OIHedgeStrategy(Strategy):
         self._desk.on_bar(venue, spot, bar.ts_init, bar.high, bar.low, bar.close, bar.volume)
         if bar.bar_type == self.config.bar_type:
             self._decide(bar.ts_init)
+            self.bars_seen += 1
             self.decision_ns.append(perf_counter_ns() - started)
 
     def on_data(self, data: Data) -> None:
@@ -113,6 +123,20 @@ class OIHedgeStrategy(Strategy):
         """Take the hard stop off a position that is gone, whoever closed it."""
         self._book.protect()
 
+    def on_order_rejected(self, event: OrderRejected) -> None:
+        """Close the hedge for the cooldown where its stop cannot rest; retry others next time."""
+        self.log.error(f"{event.client_order_id} was rejected: {event.reason}")
+        if self._book.is_stop(event.client_order_id):
+            self._desk.rails.close_until_cooled(event.ts_init)
+
+    def on_save(self) -> dict[str, bytes]:
+        """Return what the rails remember."""
+        return {_RAILS: self._desk.rails.save()}
+
+    def on_load(self, state: dict[str, bytes]) -> None:
+        """Keep what the rails remembered until the start."""
+        self._saved = state.get(_RAILS)
+
     def on_stop(self) -> None:
         """Leave the position and its resting stop as they are."""
         if _TIMER in self.clock.timer_names:
@@ -133,6 +157,14 @@ class OIHedgeStrategy(Strategy):
             if ordered:
                 self._desk.record_order(now, ordered, exposure)
         self._publish(decision, ordered, now)
+        self._announce(decision)
+
+    def _announce(self, decision: Decision) -> None:
+        """Say once which rail holds the hedge."""
+        rail = decision.verdict.decided_by
+        if rail != self._last_rail:
+            self._last_rail = rail
+            self.log.warning(decision.verdict.reason if rail else "no rail acts any more")
 
     def _publish(self, decision: Decision, ordered: float, now: int) -> None:
         forecast = decision.forecast_record(self._book.instrument_id, now)

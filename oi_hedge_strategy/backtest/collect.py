@@ -163,7 +163,7 @@ def _as_of(ts: NDArray[np.int64], values: Floats, at: NDArray[np.int64]) -> Floa
 
 def _check_complete(name: str, engine: BacktestEngine, hedge_bars: BarSeries) -> None:
     """Refuse a run whose engine stopped before the last bar, which it only says in its log."""
-    seen = len(find_strategy(engine).decision_ns)
+    seen = find_strategy(engine).bars_seen
     if seen != len(hedge_bars):
         raise DataError(
             f"run {name!r} ended early: the strategy saw {seen} of {len(hedge_bars)} bars of "

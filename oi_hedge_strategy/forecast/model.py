@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Self
 
@@ -41,8 +42,9 @@ class Forecast:
     @property
     def is_sane(self) -> bool:
         """Return whether every number is finite, no move negative and every probability within [0, 1]."""
-        numbers = np.stack([self.probability, self.adverse, self.favourable])
-        return bool(np.isfinite(numbers).all() and (numbers >= 0).all() and (self.probability <= 1).all())
+        likely = self.probability.ravel().tolist()
+        moves = self.adverse.ravel().tolist() + self.favourable.ravel().tolist()
+        return all(0.0 <= p <= 1.0 for p in likely) and all(0.0 <= move < inf for move in moves)
 
 
 class Forecaster:

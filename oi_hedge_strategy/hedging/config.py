@@ -177,6 +177,11 @@ class RailsConfig(NautilusConfig, frozen=True):
         for tier in self.drawdown_tiers:
             _within(f"rails.drawdown_tiers {tier.name} drawdown", tier.drawdown, 0.0, 1.0)
             _within(f"rails.drawdown_tiers {tier.name} scale", tier.scale, 0.0, 1.0)
+        if scales and scales[-1] != 0.0:
+            raise ConfigError(
+                f"rails.drawdown_tiers: the last tier, {self.drawdown_tiers[-1].name}, must have scale 0, "
+                f"was {scales[-1]}: it closes the hedge for the cooldown"
+            )
 
 
 class ExecutionConfig(NautilusConfig, frozen=True):

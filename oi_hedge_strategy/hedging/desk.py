@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from math import inf, isfinite
 
-import numpy as np
 from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.instruments import CryptoPerpetual
 
@@ -92,6 +91,7 @@ class HedgeDesk:
             self.forecaster.card.check_valid_at(start_ns, start_ns, self.forecaster.source)
         self.schema = self._card.schema if self._card is not None else StateSchema(venues)
         _check_bars(config, self.schema)
+        self._thresholds = _alert_thresholds(self._card) if self._card is not None else []
         self._state = MarketState(self.schema)
         self._kelly = KellyPolicy(config.policy, self._card.cascade.horizons_hours) if self._card else None
         known = self._hedge_venue in self.schema.venues
@@ -159,7 +159,7 @@ class HedgeDesk:
         smooth = with_hysteresis(wish.ratio, held, self._config.execution)
         given = self._rail_input(now, exposure, held, equity, problem, snapshot, pays)
         verdict = self.rails.apply(smooth, given)
-        forced = bool(verdict.actions)
+        forced = any(action.after < action.before for action in verdict.actions)
         moves = worth_trading(verdict.ratio, held, forced, self._config.execution)
         target = verdict.ratio if moves else held
         quantity = ratio_to_quantity(target, exposure, self._step)
@@ -227,12 +227,19 @@ class HedgeDesk:
 
     def _alerts(self, forecast: Forecast | None) -> tuple[bool, bool]:
         """Return whether any horizon of each side stands above its alert threshold."""
-        if forecast is None or self._card is None:
+        if forecast is None:
             return False, False
-        hours = self._card.cascade.horizons_hours
-        thresholds = [[self._card.alert_threshold[head(side, h)] for h in hours] for side in SIDES]
-        down, up = (forecast.probability >= np.asarray(thresholds, np.float32)).any(axis=1)
-        return bool(down), bool(up)
+        down, up = (
+            any(p >= threshold for p, threshold in zip(likely, thresholds, strict=True))
+            for likely, thresholds in zip(forecast.probability.tolist(), self._thresholds, strict=True)
+        )
+        return down, up
+
+
+def _alert_thresholds(card: ModelCard) -> list[list[float]]:
+    """Return the alert threshold of each side and horizon."""
+    hours = card.cascade.horizons_hours
+    return [[card.alert_threshold[head(side, h)] for h in hours] for side in SIDES]
 
 
 def _age(now: int, ts: int) -> float:

@@ -1,8 +1,9 @@
 """Hard risk rails: each can only make the book safer, and says what it did."""
 
+import json
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from math import floor
 
@@ -12,6 +13,7 @@ from oi_hedge_strategy.margin import MarginSchedule, tiered_liquidation_price
 
 _DAY_NS = 86_400_000_000_000
 _HOUR_NS = 3_600_000_000_000
+_FAIL_SAFE = ("model", "freshness", "venue")
 _ROUNDING = 1e-12
 
 
@@ -98,6 +100,8 @@ class RailState:
         Highest equity of the hedge account since the last cooldown.
     closed_until : int
         The hedge stays closed until then: cooldown of the last drawdown tier or of a hard stop.
+    drawn_down : bool
+        Whether the last drawdown tier began the cooldown; the peak starts anew after it.
     trades : deque of (time, traded over exposure)
         The last 24 hours.
 
@@ -105,6 +109,7 @@ class RailState:
 
     peak_equity: float = 0.0
     closed_until: int = 0
+    drawn_down: bool = False
     trades: deque[tuple[int, float]] = field(default_factory=deque)
 
 
@@ -151,7 +156,7 @@ class Rails:
         ratio, actions = wanted, []
         for name, rail in self._chain:
             after, reason = rail(given, ratio)
-            if reason and after != ratio:
+            if reason and (after != ratio or name in _FAIL_SAFE):
                 actions.append(RailAction(name, ratio, after, reason))
             ratio = after
         return RailVerdict(ratio, tuple(actions))
@@ -160,12 +165,27 @@ class Rails:
         """Count an order towards turnover and order rate."""
         self.state.trades.append((now, traded_over_exposure))
 
+    def save(self) -> bytes:
+        """Return what the rails remember as JSON."""
+        fields = {**asdict(self.state), "trades": list(self.state.trades)}
+        return json.dumps(fields).encode()
+
+    def restore(self, saved: bytes) -> None:
+        """Take up what `save` returned."""
+        fields = json.loads(saved)
+        fields["trades"] = deque((int(ts), float(traded)) for ts, traded in fields["trades"])
+        self.state = RailState(**fields)
+
     def close_until_cooled(self, now: int) -> None:
         """Keep the hedge closed for the cooldown, after a hard stop was hit."""
         self.state.closed_until = now + int(self._config.cooldown_hours * _HOUR_NS)
 
     def _fail(self, state: FailState, held: float) -> float:
         return {"hold": held, "flatten": 0.0, "full": self._max}[state]
+
+    def _fail_after_model(self, state: FailState, given: RailInput, ratio: float) -> float:
+        """Return where a fail state puts the hedge; "hold" brings back nothing that a model failure took."""
+        return self._fail(state, min(given.held, ratio) if given.model_problem else given.held)
 
     def _model(self, given: RailInput, ratio: float) -> tuple[float, str]:
         if not given.model_problem:
@@ -175,7 +195,11 @@ class Rails:
 
     def _freshness(self, given: RailInput, ratio: float) -> tuple[float, str]:
         stale, state = self._stale(given), self._config.on_stale_data
-        return (self._fail(state, given.held), f"{', '.join(stale)}; {state}") if stale else (ratio, "")
+        return (
+            (self._fail_after_model(state, given, ratio), f"{', '.join(stale)}; {state}")
+            if stale
+            else (ratio, "")
+        )
 
     def _stale(self, given: RailInput) -> list[str]:
         config = self._config
@@ -192,7 +216,11 @@ class Rails:
         if given.halted:
             return given.held, "venue halted; hold"
         state = self._blackout(given.now)
-        return (ratio, "") if state is None else (self._fail(state, given.held), f"blackout; {state}")
+        return (
+            (ratio, "")
+            if state is None
+            else (self._fail_after_model(state, given, ratio), f"blackout; {state}")
+        )
 
     def _blackout(self, now: int) -> FailState | None:
         return next((state for start, end, state in self._blackouts if start <= now < end), None)
@@ -243,8 +271,8 @@ class Rails:
         state, config = self.state, self._config
         if given.now < state.closed_until:
             return 0.0, "cooling down"
-        if state.closed_until:
-            state.closed_until, state.peak_equity = 0, given.equity
+        if state.drawn_down:
+            state.drawn_down, state.peak_equity = False, given.equity
         state.peak_equity = max(state.peak_equity, given.equity)
         fall = 1.0 - given.equity / state.peak_equity if state.peak_equity > 0.0 else 0.0
         reached = [tier for tier in config.drawdown_tiers if fall >= tier.drawdown - _ROUNDING]
@@ -253,6 +281,7 @@ class Rails:
         tier = reached[-1]
         if tier is config.drawdown_tiers[-1]:
             self.close_until_cooled(given.now)
+            state.drawn_down = True
         return ratio * tier.scale, f"{tier.name}: hedge book {fall:.1%} below its peak"
 
     def _turnover(self, given: RailInput, ratio: float) -> tuple[float, str]:

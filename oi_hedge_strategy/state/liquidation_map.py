@@ -13,6 +13,9 @@ from oi_hedge_strategy.margin import liquidation_price
 _LOWEST, _HIGHEST = 1e-6, 1e7
 _LEAST_SCALE = 1e-100
 
+_Cell = tuple[int, int, float]
+"""Row (longs, shorts), bin and share of a cohort's positions at one leverage."""
+
 
 @dataclass(frozen=True, slots=True)
 class LiquidationMapConfig:
@@ -86,15 +89,14 @@ class LiquidationMap:
         self._consumed_at = np.zeros((2, bins), dtype=np.int64)
         self._step = 0
         self._scale = 1.0
-        self._cohorts: deque[tuple[int, int, float, float]] = deque()
+        self._cohorts: deque[tuple[int, int, float, tuple[_Cell, ...]]] = deque()
         self._memory_ns = int(config.memory_days * 86_400e9)
-        self._mmr = config.maintenance_margin_rate
-        self._shares = np.array([share for _, share in config.leverage])
-        unit = [
-            [log(liquidation_price(1.0, leverage, self._mmr, side)) for leverage, _ in config.leverage]
-            for side in (1, -1)
+        mmr = config.maintenance_margin_rate
+        self._ladder = [
+            (row, log(liquidation_price(1.0, leverage, mmr, side)), share)
+            for row, side in enumerate((1, -1))
+            for leverage, share in config.leverage
         ]
-        self._distance = np.array(unit)
         edges = np.asarray(config.bands)
         below, above = np.log(1.0 - edges[::-1]), np.log(1.0 + edges)
         self._edges = [np.rint(side / config.bin_width).astype(np.int64) for side in (below, above)]
@@ -150,20 +152,17 @@ class LiquidationMap:
     def _bin(self, log_price: float) -> int:
         return floor(log_price / self._config.bin_width) - self._first_bin
 
-    def _bins_of(self, log_price: float) -> NDArray[np.int64]:
-        """Return the bins of the liquidation prices of positions opened at a price, shape (2, leverages)."""
-        at = (log_price + self._distance) / self._config.bin_width
-        return np.floor(at).astype(np.int64) - self._first_bin
-
     def _open(self, ts: int, units: float) -> None:
-        log_price = log(self._traded)
-        bins = self._bins_of(log_price)
-        for side in (0, 1):
-            np.add.at(self._levels[side], bins[side], units * self._shares)
-        self._nearest = [max(self._nearest[0], int(bins[0].max())), min(self._nearest[1], int(bins[1].min()))]
-        self._cohorts.append((self._step, ts, log_price, units))
+        entry = log(self._traded)
+        cells = tuple((row, self._bin(entry + distance), share) for row, distance, share in self._ladder)
+        for row, at, share in cells:
+            self._levels[row, at] += units * share
+        self._nearest[0] = max(self._nearest[0], *(at for row, at, _ in cells if row == 0))
+        self._nearest[1] = min(self._nearest[1], *(at for row, at, _ in cells if row == 1))
+        self._cohorts.append((self._step, ts, units, cells))
         self._step += 1
-        self._consume(self._bin(log(self._price)), self._bin(log(self._price)))
+        now = self._bin(log(self._price))
+        self._consume(now, now)
 
     def _consume(self, low: int, high: int) -> None:
         """Empty the levels of longs from bin `low` upwards and of shorts from bin `high` downwards."""
@@ -180,13 +179,14 @@ class LiquidationMap:
     def _forget(self, ts: int) -> None:
         """Take out positions older than the memory, unless their level was consumed since."""
         while self._cohorts and self._cohorts[0][1] < ts - self._memory_ns:
-            step, _, log_price, units = self._cohorts.popleft()
-            bins = self._bins_of(log_price)
-            for side in (0, 1):
-                alive = self._consumed_at[side, bins[side]] <= step
-                np.add.at(self._levels[side], bins[side][alive], -units * self._shares[alive])
+            step, _, units, cells = self._cohorts.popleft()
+            for row, at, share in cells:
+                if self._consumed_at[row, at] <= step:
+                    self._levels[row, at] -= units * share
 
     def _rescale(self) -> None:
         self._levels *= self._scale
-        self._cohorts = deque((step, ts, at, units * self._scale) for step, ts, at, units in self._cohorts)
+        self._cohorts = deque(
+            (step, ts, units * self._scale, cells) for step, ts, units, cells in self._cohorts
+        )
         self._scale = 1.0

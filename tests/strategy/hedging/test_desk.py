@@ -98,7 +98,7 @@ def test_a_hedge_that_does_not_fit_its_exposure_is_moved(build, exposure, hedge,
 def test_an_absurd_forecast_is_not_sized(build, model):
     found = fill(build(model)).decide(START + 1, 10.0, -4.0, EQUITY)
     assert found.forecast is None
-    assert (found.target, found.verdict.decided_by) == (0.0, "")
+    assert (found.target, found.verdict.decided_by) == (0.0, "model")
     assert found.trades
     assert found.wish.reason == "model returned an impossible number"
 

@@ -6,8 +6,8 @@ import pytest
 from nautilus_trader.model.currencies import ETH
 from nautilus_trader.model.data import FundingRateUpdate, MarkPriceUpdate
 from nautilus_trader.model.objects import Price
-from oi_hedge_catalog.errors import DataError
 
+from oi_hedge_catalog.errors import DataError
 from oi_hedge_strategy.simulation.history import History
 
 SECOND = 1_000_000_000

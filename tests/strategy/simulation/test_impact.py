@@ -8,8 +8,8 @@ import pytest
 from nautilus_trader.model.data import Bar, BarType
 from nautilus_trader.model.enums import OrderSide, TrailingOffsetType, TriggerType
 from nautilus_trader.model.objects import Price, Quantity
-from oi_hedge_catalog.errors import ConfigError
 
+from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_strategy.simulation.fills import ImpactFillModel, ImpactFillModelConfig
 from oi_hedge_strategy.simulation.impact import (
     ImpactParameters,

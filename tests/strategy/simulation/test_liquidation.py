@@ -8,8 +8,8 @@ import pytest
 from nautilus_trader.model.currencies import ETH
 from nautilus_trader.model.data import Bar, BarType, FundingRateUpdate
 from nautilus_trader.model.enums import OrderStatus
-from oi_hedge_catalog.errors import ConfigError
 
+from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_strategy.margin import (
     MarginPosition,
     MarginSchedule,

@@ -11,9 +11,9 @@ from nautilus_trader.common.config import ImportableActorConfig, LoggingConfig
 from nautilus_trader.model.data import FundingRateUpdate
 from nautilus_trader.model.identifiers import Venue
 from nautilus_trader.persistence.catalog import ParquetDataCatalog
+
 from oi_hedge_catalog import funding_codec
 from oi_hedge_catalog.errors import ConfigError
-
 from oi_hedge_strategy.simulation.fill_state import ImpactStateModule, ImpactStateModuleConfig
 from oi_hedge_strategy.simulation.ledger import SimulationLedger
 from oi_hedge_strategy.simulation.records import FillCost, FundingPayment, PositionLiquidated
