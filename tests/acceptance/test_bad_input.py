@@ -7,13 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
+from msgspec import structs
 from nautilus_trader.model.data import Bar
 from support.command import digest, oi_hedge, refuse
 from support.models import SHORT_SCHEMA, model_bytes, tiny_card
 
 from oi_hedge_catalog import store
 from oi_hedge_catalog.types import OpenInterestUpdate
+from oi_hedge_strategy.backtest import run as backtest_run
 from oi_hedge_strategy.state import StateSchema
 
 HEDGE, SPOT = "ETHUSDT-PERP.BINANCE", "ETHUSDT.BINANCE_SPOT"
@@ -260,14 +264,12 @@ def test_a_date_that_is_none(market, short_model):
 
 def cut_after(catalog, instrument_id, time):
     """Take all bars after `time` out of a catalog."""
-    import pyarrow.parquet as pq
-
     opened = store.open_catalog(catalog)
     identifier = f"{instrument_id}-1-HOUR-LAST-EXTERNAL"
     until = pd.Timestamp(time, tz="UTC").value
     for first, _, path in store.data_files(opened, Bar, identifier):
         table = pq.read_table(path)
-        kept = table.filter(pa.compute.less_equal(table["ts_init"], pa.scalar(until, pa.uint64())))
+        kept = table.filter(pc.less_equal(table["ts_init"], pa.scalar(until, pa.uint64())))
         path.unlink()
         if len(kept):
             last = int(kept["ts_init"].to_numpy()[-1])
@@ -298,3 +300,14 @@ def test_training_on_a_coin_that_is_not_there(market, tmp_path):
     sentence = refuse("train", "--catalog", market, "--assets", "DOGE", "--until", "2024-04-20", "--out", out)
     mentions(sentence, "DOGE")
     assert not out.exists()
+
+
+def test_an_engine_that_ends_early_is_noticed(run, monkeypatch):
+    whole = backtest_run.run_config
+
+    def cut_short(*arguments):
+        config = whole(*arguments)
+        return structs.replace(config, end=config.end - DAY)
+
+    monkeypatch.setattr(backtest_run, "run_config", cut_short)
+    mentions(run(), "'hedged' ended early", HEDGE)
