@@ -32,7 +32,7 @@ def measure_engine(catalog: Path, model: Path, rounds: int) -> EngineSpeed:
     """Run both in turn, `rounds` times, and return the medians."""
     opened = store.open_catalog(catalog)
     plan = make_plan(opened, BacktestSettings(), model, Forecaster.load(model).card, None, None)
-    hedged = run_config(plan, plan.settings.policy, plan.settings.rails)
+    hedged = run_config(plan, plan.settings.policy, plan.settings.rails, plan.settings.execution)
     idle = _idle(plan, hedged)
     bars = sum(
         len(store.read_bars(opened, kind, start_ns=plan.warm_up_ns, end_ns=plan.end_ns))

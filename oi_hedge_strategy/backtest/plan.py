@@ -19,7 +19,7 @@ from oi_hedge_catalog.types import OpenInterestUpdate
 from oi_hedge_strategy.backtest.settings import BacktestSettings
 from oi_hedge_strategy.config import OIHedgeConfig
 from oi_hedge_strategy.forecast.card import ModelCard
-from oi_hedge_strategy.hedging.config import ExposureConfig, PolicyConfig, RailsConfig
+from oi_hedge_strategy.hedging.config import ExecutionConfig, ExposureConfig, PolicyConfig, RailsConfig
 from oi_hedge_strategy.history import hourly_bar_types, is_spot, venue_slot
 from oi_hedge_strategy.simulation.venue import data_venue_config, hedge_venue_config, spot_venue_config
 
@@ -148,7 +148,9 @@ def make_plan(
     return BacktestPlan(catalog, settings, model, card, start, end, instruments, bar_types, price)
 
 
-def run_config(plan: BacktestPlan, policy: PolicyConfig, rails: RailsConfig) -> BacktestRunConfig:
+def run_config(
+    plan: BacktestPlan, policy: PolicyConfig, rails: RailsConfig, execution: ExecutionConfig
+) -> BacktestRunConfig:
     """Return the run of one policy over the plan's data."""
     hedge_bars = plan.bar_types[plan.settings.hedge_instrument]
     strategy = OIHedgeConfig(
@@ -158,7 +160,7 @@ def run_config(plan: BacktestPlan, policy: PolicyConfig, rails: RailsConfig) -> 
         exposure=ExposureConfig(instrument_ids=(plan.settings.exposure_instrument,)),
         policy=policy,
         rails=rails,
-        execution=plan.settings.execution,
+        execution=execution,
         active_from=iso(plan.start_ns),
         order_id_tag=HEDGE_TAG,
     )

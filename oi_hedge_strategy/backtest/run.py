@@ -23,7 +23,7 @@ from oi_hedge_strategy.backtest.collect import (
 from oi_hedge_strategy.backtest.market import cascades_in, market_record
 from oi_hedge_strategy.backtest.plan import BacktestPlan, iso, run_config
 from oi_hedge_strategy.evaluation.records import BacktestRecord, RunRecord
-from oi_hedge_strategy.hedging.config import PolicyConfig, RailsConfig
+from oi_hedge_strategy.hedging.config import ExecutionConfig, PolicyConfig, RailsConfig
 
 _NEVER = 1e9
 WITHOUT_RAILS = RailsConfig(
@@ -34,6 +34,7 @@ WITHOUT_RAILS = RailsConfig(
     max_daily_turnover=_NEVER,
     max_daily_orders=1_000_000,
 )
+AT_ONCE = ExecutionConfig(min_adjustment=0.001, release_ratio=1.0)
 
 
 def run_backtest(plan: BacktestPlan, out: Path) -> BacktestRecord:
@@ -53,11 +54,12 @@ def run_backtest(plan: BacktestPlan, out: Path) -> BacktestRecord:
         If a run ended early or its account does not add up.
 
     """
-    bars = _bars(plan, plan.settings.hedge_instrument), _bars(plan, plan.settings.exposure_instrument)
+    settings = plan.settings
+    bars = _bars(plan, settings.hedge_instrument), _bars(plan, settings.exposure_instrument)
     runs: dict[str, RunRecord] = {}
     progress = tqdm(total=5, desc="backtest", unit="run", disable=None)
     progress.set_postfix_str("hedged")
-    engine, seconds = _execute(plan, plan.settings.policy, plan.settings.rails)
+    engine, seconds = _execute(plan, settings.policy, settings.rails, settings.execution)
     runs["hedged"] = collect_run("hedged", engine, plan, *bars)
     decisions = collect_decisions(engine, plan)
     timing = np.array(find_strategy(engine).decision_ns, np.float64)[-len(decisions) :] / 1e3
@@ -66,12 +68,12 @@ def run_backtest(plan: BacktestPlan, out: Path) -> BacktestRecord:
     progress.update()
     for name, policy in _baselines(plan, runs["hedged"]):
         progress.set_postfix_str(name)
-        engine, _ = _execute(plan, policy, WITHOUT_RAILS)
+        engine, _ = _execute(plan, policy, WITHOUT_RAILS, AT_ONCE)
         runs[name] = collect_run(name, engine, plan, *bars)
         engine.dispose()
         progress.update()
     progress.close()
-    settings, side = plan.settings, "long" if plan.long else "short"
+    side = "long" if plan.long else "short"
     return BacktestRecord(
         market=market_record(plan, bars[0]),
         runs=runs,
@@ -93,9 +95,11 @@ def run_backtest(plan: BacktestPlan, out: Path) -> BacktestRecord:
     )
 
 
-def _execute(plan: BacktestPlan, policy: PolicyConfig, rails: RailsConfig) -> tuple[BacktestEngine, float]:
+def _execute(
+    plan: BacktestPlan, policy: PolicyConfig, rails: RailsConfig, execution: ExecutionConfig
+) -> tuple[BacktestEngine, float]:
     """Run one configuration; return its engine and the seconds that it took."""
-    config = run_config(plan, policy, rails)
+    config = run_config(plan, policy, rails, execution)
     node = BacktestNode([config])
     started = perf_counter()
     node.run()

@@ -36,7 +36,7 @@ def simulate(
         informative=not uninformative,
     )
     runs = len(config.assets) * (2 if uninformative else 1)
-    with tqdm(total=runs * (days + WARM_UP_DAYS), unit="day", desc="Simulating") as bar:
+    with tqdm(total=runs * (days + WARM_UP_DAYS), unit="day", desc="simulate", disable=None) as bar:
 
         def progress(asset: str) -> None:
             bar.set_postfix_str(asset, refresh=False)

@@ -378,7 +378,7 @@ def test_a_run_written_as_json_hedges_through_the_backtest_node(tmp_path):
     settings = BacktestSettings(exposure_quantity=10.0, latency_ms=0.0, impact=FREE)
     catalog = tiny_catalog(tmp_path / "catalog", [2000.0] * 48)
     plan = make_plan(catalog, settings, path, tiny_card(), None, None)
-    text = run_config(plan, PolicyConfig(max_hedge_ratio=0.5), RailsConfig()).json()
+    text = run_config(plan, PolicyConfig(max_hedge_ratio=0.5), RailsConfig(), ExecutionConfig()).json()
     parsed = BacktestRunConfig.parse(text)
     node = BacktestNode([parsed])
     node.run()
