@@ -8,9 +8,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from oi_hedge_catalog import store
 from oi_hedge_catalog.errors import CatalogError, ModelError
-
 from oi_hedge_strategy.cascades import CascadeDefinition, label_cascades
 from oi_hedge_strategy.forecast.model import Forecaster
 from oi_hedge_strategy.history import load_history
