@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _NEVER = np.iinfo(np.int64).max
+_ALWAYS = -(2**61)
+"""Time of the empty event that every row begins with, so that each offset always finds one."""
 
 
 class AsOfSampler:
@@ -29,21 +31,21 @@ class AsOfSampler:
         self._resolution = resolution_ns
         self._times = np.full((0, 256), _NEVER)
         self._data = np.full((0, 256, fields), np.nan)
-        self._cursor = np.full((0, offsets_ns.size), -1)
-        self._base = np.zeros((0, 1), dtype=np.int64)
+        self._next = np.zeros((0, offsets_ns.size), dtype=np.int64)
         self._count: list[int] = []
         self._last: list[int] = []
         self._now = self._newest = -1
 
     def add_row(self) -> int:
         """Add an empty series and return its row."""
+        rows, capacity = self._times.shape
         self._times = np.pad(self._times, ((0, 1), (0, 0)), constant_values=_NEVER)
+        self._times[rows, 0] = _ALWAYS
         self._data = np.pad(self._data, ((0, 1), (0, 0), (0, 0)), constant_values=np.nan)
-        self._cursor = np.pad(self._cursor, ((0, 1), (0, 0)), constant_values=-1)
-        self._count.append(0)
+        self._next = np.pad(self._next, ((0, 1), (0, 0)), constant_values=rows * capacity + 1)
+        self._count.append(1)
         self._last.append(-1)
-        self._set_base()
-        return len(self._count) - 1
+        return rows
 
     def append(self, row: int, ts: int, fields: tuple[float, ...]) -> None:
         """
@@ -61,7 +63,7 @@ class AsOfSampler:
                 f"expected events in the order of time, was {ts} after {max(self._newest, self._now)}"
             )
         at = self._count[row]
-        if at and ts // self._resolution == last // self._resolution:
+        if at > 1 and ts // self._resolution == last // self._resolution:
             at -= 1
         elif at == self._times.shape[1] - 1:
             at = self._make_room(row, ts)
@@ -100,22 +102,22 @@ class AsOfSampler:
             raise ValueError(f"expected samples in the order of time, was {now}")
         self._now = now
         target = now - self._offsets
-        times = self._times.reshape(-1)
-        following = self._base + self._cursor + 1
+        times, following = self._times.reshape(-1), self._next
         while True:
             ahead = times.take(following) <= target
             if not ahead.any():
                 break
             following += ahead
-        np.subtract(following, self._base + 1, out=self._cursor)
-        index = (following - 1)[rows]
-        values = self._data.reshape(-1).take(index * self._data.shape[2] + fields[:, None], mode="clip")
-        if self._cursor.min() < 0:
-            values[self._cursor[rows] < 0] = np.nan
-        return values, target - times.take(index, mode="clip")
+        cells = following[rows]
+        cells -= 1
+        ages = target - times.take(cells)
+        cells *= self._data.shape[2]
+        cells += fields[:, None]
+        return self._data.reshape(-1).take(cells), ages
 
     def _make_room(self, row: int, ts: int) -> int:
         """Drop what no offset can reach any more, double the capacity if that is little; return the count."""
+        rows, capacity = self._times.shape
         count = self._count[row]
         oldest = ts - int(self._offsets[-1])
         drop = int(np.searchsorted(self._times[row, :count], oldest, side="right")) - 1
@@ -125,15 +127,10 @@ class AsOfSampler:
             self._times[row, kept:] = _NEVER
             self._data[row, :kept] = self._data[row, drop:count].copy()
             self._data[row, kept:] = np.nan
-            self._cursor[row] = np.maximum(self._cursor[row] - drop, -1)
+            self._next[row] = np.maximum(self._next[row] - drop, row * capacity + 1)
             self._count[row] = kept
             return kept
-        capacity = self._times.shape[1]
         self._times = np.pad(self._times, ((0, 0), (0, capacity)), constant_values=_NEVER)
         self._data = np.pad(self._data, ((0, 0), (0, capacity), (0, 0)), constant_values=np.nan)
-        self._set_base()
+        self._next += np.arange(rows)[:, None] * capacity
         return count
-
-    def _set_base(self) -> None:
-        rows, capacity = self._times.shape
-        self._base = np.arange(rows)[:, None] * capacity
