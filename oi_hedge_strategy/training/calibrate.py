@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from oi_hedge_catalog.errors import CatalogError
+from oi_hedge_strategy.cascades import SIDES
 
 Floats = NDArray[np.float64]
 
@@ -43,8 +44,8 @@ def fit_calibration(logits: Floats, cascade: Floats) -> Calibration:
         x, y = known_rows(logits, cascade, index)
         if y.min() == y.max():
             raise CatalogError(
-                f"calibration window: output {index} saw {int(y.sum())} cascades in {y.size} samples; "
-                "ingest a longer history or lower the cascade threshold"
+                f"calibration window: {int(y.sum())} cascades {SIDES[index[0]]} within horizon {index[1] + 1} in "
+                f"{y.size} samples; ingest a longer history, train on more assets or lower the threshold"
             )
         fitted = LogisticRegression(C=1e6).fit(x[:, None], y)
         slope[index], intercept[index] = fitted.coef_[0, 0], fitted.intercept_[0]
