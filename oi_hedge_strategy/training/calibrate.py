@@ -44,9 +44,9 @@ def fit_calibration(logits: Floats, cascade: Floats) -> Calibration:
         x, y = known_rows(logits, cascade, index)
         if y.min() == y.max():
             raise CatalogError(
-                f"calibration window: {int(y.sum())} cascades {SIDES[index[0]]} within horizon "
-                f"{index[1] + 1} in {y.size} samples; ingest a longer history, train on more assets or "
-                "lower the cascade threshold"
+                f"calibration window: output {SIDES[index[0]]}, horizon {index[1] + 1}, saw {int(y.sum())} "
+                f"cascades in {y.size} samples; ingest a longer history, train on more assets or lower the "
+                "cascade threshold"
             )
         fitted = LogisticRegression(C=1e6).fit(x[:, None], y)
         slope[index], intercept[index] = fitted.coef_[0, 0], fitted.intercept_[0]
