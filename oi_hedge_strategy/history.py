@@ -99,6 +99,11 @@ class AssetHistory:
         traded = np.isin(self.stream, (Stream.PERPETUAL, Stream.OPEN_INTEREST))
         return {self.venues[at] for at in np.unique(self.venue[recent & traded])}
 
+    def open_interest_days(self) -> float:
+        """Return the span of the asset's open interest in days."""
+        ts = self.ts[self.stream == Stream.OPEN_INTEREST]
+        return float(ts[-1] - ts[0]) / (24 * NANOSECONDS_PER_HOUR) if ts.size else 0.0
+
     def _known_interest(self, venue: int, ts: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return a venue's open interest as known at each hour's decision, NaN when over six hours old."""
         rows = (self.stream == Stream.OPEN_INTEREST) & (self.venue == venue)

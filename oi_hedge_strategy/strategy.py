@@ -164,7 +164,10 @@ class OIHedgeStrategy(Strategy):
         rail = decision.verdict.decided_by
         if rail != self._last_rail:
             self._last_rail = rail
-            self.log.warning(decision.verdict.reason if rail else "no rail acts any more")
+            if rail:
+                self.log.warning(decision.verdict.reason)
+            else:
+                self.log.info("no rail acts any more")
 
     def _publish(self, decision: Decision, ordered: float, now: int) -> None:
         forecast = decision.forecast_record(self._book.instrument_id, now)

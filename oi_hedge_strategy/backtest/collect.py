@@ -75,8 +75,8 @@ def collect_run(
     hedge = _fills(engine, plan.settings.hedge_instrument, HEDGE_ID)
     own = _fills(engine, plan.settings.exposure_instrument, HOLDER_ID)
     ledger = SimulationLedger.of(engine.trader.actors())
-    ts = hedge_bars.ts_init[hedge_bars.ts_init >= plan.start_ns]
-    close = hedge_bars.close[hedge_bars.ts_init >= plan.start_ns]
+    ts = hedge_bars.ts_init[hedge_bars.ts_init >= plan.recorded_from_ns]
+    close = hedge_bars.close[hedge_bars.ts_init >= plan.recorded_from_ns]
     exposure_close = _as_of(exposure_bars.ts_init, exposure_bars.close, ts)
     funding = [p for p in ledger.funding_payments if p.strategy_id == HEDGE_ID]
     slippage = [c for c in ledger.fill_costs if c.strategy_id == HEDGE_ID]
@@ -93,7 +93,7 @@ def collect_run(
         ts=ts,
         exposure_quantity=own.position(ts),
         hedge_quantity=hedge.position(ts),
-        exposure_pnl=own.pnl(ts, exposure_close),
+        exposure_pnl=own.pnl(ts, exposure_close) - _before(own, exposure_bars, plan),
         hedge_pnl=pnl,
         fees=fees,
         slippage=cumulative(_times(slippage), np.array([c.amount for c in slippage]), ts),
@@ -151,6 +151,12 @@ def _fills(engine: BacktestEngine, instrument_id: InstrumentId, strategy_id: str
         np.array([event.last_px.as_double() for event in events], np.float64),
         np.array([event.commission.as_double() for event in events], np.float64),
     )
+
+
+def _before(own: _Fills, bars: BarSeries, plan: BacktestPlan) -> float:
+    """Return the exposure's profit and loss from its purchase to the start of the records."""
+    at = np.array([plan.recorded_from_ns - 1])
+    return float(own.pnl(at, _as_of(bars.ts_init, bars.close, at))[0])
 
 
 def _times(records: Sequence[SimulationRecord]) -> NDArray[np.int64]:

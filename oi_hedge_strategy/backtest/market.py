@@ -19,7 +19,7 @@ _Known = tuple[NDArray[np.int64], Floats]
 
 def market_record(plan: BacktestPlan, bars: BarSeries) -> MarketRecord:
     """Return prices, open interest and funding as known at each bar of the hedge instrument."""
-    rows = bars.ts_init >= plan.start_ns
+    rows = bars.ts_init >= plan.recorded_from_ns
     ts = bars.ts_init[rows]
 
     def interest(instrument_id: InstrumentId) -> _Known:

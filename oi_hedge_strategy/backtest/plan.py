@@ -86,6 +86,11 @@ class BacktestPlan:
         return self.start_ns - max(schema.look_back_ns, memory)
 
     @property
+    def recorded_from_ns(self) -> int:
+        """Return when the first bar that opened in the period was over: records begin there."""
+        return self.start_ns + self.card.schema.bar_seconds * 1_000_000_000
+
+    @property
     def collateral(self) -> float:
         """Return the hedge account's starting balance in quote currency."""
         return self.settings.collateral * self.start_price * abs(self.settings.exposure_quantity)

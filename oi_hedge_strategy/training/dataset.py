@@ -74,8 +74,6 @@ class DataSet:
         Indices into `CHANNELS` of the sampled channels.
     fingerprint : str
         SHA-256 over all events and the schema.
-    open_interest_days : float
-        The longest span of open interest among the assets.
 
     """
 
@@ -83,7 +81,6 @@ class DataSet:
     assets: tuple[str, ...]
     channels: tuple[int, ...]
     fingerprint: str
-    open_interest_days: float
 
 
 def build_dataset(
@@ -128,7 +125,6 @@ def build_dataset(
         tuple(each.asset for each in histories),
         channels,
         fingerprint(histories, schema),
-        max(_open_interest_days(each) for each in histories),
     )
 
 
@@ -168,8 +164,3 @@ def _asset_samples(
         levels[at] = snapshot.liquidation_map[0]
     outcome = labels.cascade[rows].astype(np.float32), labels.change[rows].astype(np.float32)
     return Samples(times, np.full(rows.size, asset, np.int8), values, mask, age, levels, *outcome)
-
-
-def _open_interest_days(history: AssetHistory) -> float:
-    ts = history.ts[history.stream == Stream.OPEN_INTEREST]
-    return float(ts[-1] - ts[0]) / 86_400e9 if ts.size else 0.0

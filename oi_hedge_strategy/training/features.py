@@ -11,13 +11,14 @@ from torch import Tensor, nn
 from oi_hedge_strategy.state.schema import CHANNELS, StateSchema
 
 _LAGS_HOURS = (0, 1, 4, 12, 24, 72, 168, 720)
+_SPREAD_LAGS = 2
 _VOLATILITY_HOURS = (336, 24)
 _EPSILON = 1e-6
 _CLIP = 8.0
 _PRICED = ("log_price", "log_spot_price", "log_range")
-_UNIT = {"log_open_interest": 100.0, "funding_8h": 5e3, "basis": 5e2}
+_UNIT = {"log_open_interest": 100.0, "funding_8h": 1e4, "basis": 1e3}
 _LEVELS = ("log_range", "funding_8h", "basis")
-_AGE_UNIT_HOURS = 8.0
+_STREAMS = ("log_price", "log_open_interest", "funding_8h")
 
 
 class MarketFeatures(nn.Module):
@@ -25,9 +26,9 @@ class MarketFeatures(nn.Module):
     Compute features from raw samples: differences, ratios to volatility, masks and ages.
 
     Log levels never reach the network as such: each channel is differenced between neighbouring offsets and
-    against the same venue's newest value, and prices and ranges are divided by realised volatility, so that
-    assets, venues and years look alike. The work is done for all channels at once, as few large operations,
-    since a small graph's time is the number of its nodes. Masked samples are zero, as a `Snapshot` has them.
+    against the same venue's newest value, prices and ranges are divided by realised volatility, and volume
+    by the venue's usual volume, so that assets, venues and years look alike. The work is done for all
+    channels at once, as few large operations, since a small graph's time is the number of its nodes.
 
     Parameters
     ----------
@@ -39,13 +40,14 @@ class MarketFeatures(nn.Module):
     """
 
     pairs: Tensor
-    fixed_scale: Tensor
-    priced_scale: Tensor
-    fixed_level: Tensor
-    priced_level: Tensor
+    time_scale: Tensor
     variance_weights: Tensor
     within: Tensor
-    pooled: Tensor
+    priced: Tensor
+    level_unit: Tensor
+    level_priced: Tensor
+    levels: Tensor
+    streams: Tensor
     lags: Tensor
 
     def __init__(self, schema: StateSchema, channels: Sequence[int]) -> None:
@@ -55,26 +57,26 @@ class MarketFeatures(nn.Module):
         gaps = np.diff(offsets, append=offsets[-1] + 1.0)
         self._offsets = offsets.size
         self._price = names.index("log_price")
-        unit = np.array([[_UNIT.get(name, 1.0)] for name in names])
-        priced = np.array([[name in _PRICED] for name in names])
-        scale = unit * np.concatenate([1.0 / np.sqrt(gaps), 1.0 / np.sqrt(np.maximum(offsets, 1.0))])
-        level = unit * np.array([[name in _LEVELS] for name in names])
+        self._interest = names.index("log_open_interest")
+        self._volume = names.index("log_volume")
+        scale = np.concatenate([1.0 / np.sqrt(gaps), 1.0 / np.sqrt(np.maximum(offsets, 1.0))])
+        unit = np.array([_UNIT.get(name, 1.0) for name in names], np.float32)
         variance = np.stack([np.where(offsets < hours, gaps, 0.0) for hours in _VOLATILITY_HOURS], axis=1)
+        lags = [int(np.abs(offsets - lag).argmin()) for lag in _LAGS_HOURS]
         self._buffer("pairs", _pairs(offsets.size))
-        self._buffer("fixed_scale", np.where(priced, 0.0, scale))
-        self._buffer("priced_scale", np.where(priced, scale, 0.0))
-        self._buffer("fixed_level", np.where(priced, 0.0, level))
-        self._buffer("priced_level", np.where(priced, level, 0.0))
+        self._buffer("time_scale", scale[None] * unit[:, None])
         self._buffer("variance_weights", variance)
         self._buffer("within", variance > 0.0)
-        since = [2 * at + 1 for at in range(len(names))]
-        levels = [2 * len(names) + names.index(name) for name in _LEVELS]
-        self.register_buffer("pooled", torch.tensor(since + levels))
-        lags = [int(np.abs(offsets - lag).argmin()) for lag in _LAGS_HOURS]
+        self._buffer("priced", [[float(name in _PRICED)] for name in names])
+        self._buffer("level_unit", [[_UNIT.get(name, 1.0)] for name in _LEVELS])
+        self._buffer("level_priced", [[float(name in _PRICED)] for name in _LEVELS])
+        self.register_buffer("levels", torch.tensor([names.index(name) for name in _LEVELS]))
+        self.register_buffer("streams", torch.tensor([names.index(name) for name in _STREAMS]))
         self.register_buffer("lags", torch.tensor(lags))
-        self.steps = 5 * len(names)
+        pooled = 2 + len(_LEVELS) + 1
+        self.steps = 2 * len(names) + len(_LEVELS) + 1 + 2 * len(_STREAMS)
         bands = len(schema.liquidation_map.bands) - 1
-        self.scalars = (len(since) + len(levels)) * len(lags) + len(_VOLATILITY_HOURS) + 2 * bands
+        self.scalars = pooled * (len(lags) + _SPREAD_LAGS) + len(_VOLATILITY_HOURS) + 2 * bands
 
     def _buffer(self, name: str, values: ArrayLike) -> None:
         self.register_buffer(name, torch.from_numpy(np.asarray(values, np.float32)))
@@ -100,28 +102,42 @@ class MarketFeatures(nn.Module):
 
         """
         known = torch.relu(mask @ self.pairs.abs() - 1.0)
-        raw = (values @ self.pairs) * known
+        raw = values @ self.pairs
         volatility = self._volatility(raw[:, :, self._price], known[:, :, self._price])
-        per_volatility = (1.0 / volatility[:, :1]).view(-1, 1, 1, 1)
-        scaled = raw * (self.fixed_scale + self.priced_scale * per_volatility)
-        levels = values * (self.fixed_level + self.priced_level * per_volatility)
-        shape = (*values.shape[:2], -1, self._offsets)
-        changes = torch.cat([scaled.reshape(shape), levels], 2).clamp(-_CLIP, _CLIP)
-        seen = torch.cat([known.reshape(shape), mask], 2)
-        steps = torch.cat([changes, mask, age * (1.0 / _AGE_UNIT_HOURS)], 2)
-        total, count = (each[:, :, self.pooled][..., self.lags].sum(1) for each in (changes, seen))
+        per_volatility = 1.0 / volatility[:, None, None, :1] - 1.0
+        scale = self.time_scale * (1.0 + self.priced * per_volatility)
+        changes = (raw * known * scale).clamp(-_CLIP, _CLIP)
+        levels_known = mask[:, :, self.levels]
+        level_scale = self.level_unit * (1.0 + self.level_priced * per_volatility)
+        levels = _signed_log(values[:, :, self.levels] * level_scale) * levels_known
+        activity, traded = self._activity(values, mask)
+        changes = changes.reshape(*changes.shape[:2], -1, self._offsets)
+        fresh = torch.log1p(age[:, :, self.streams])
+        steps = torch.cat([changes, levels, activity, mask[:, :, self.streams], fresh], 2)
+        ends = [2 * self._price + 1, 2 * self._interest + 1]
+        since_known = known[:, :, [self._price, self._interest], self._offsets :]
+        pooled = torch.cat([changes[:, :, ends], levels, activity], 2)[..., self.lags]
+        pooled_known = torch.cat([since_known, levels_known, traded], 2)[..., self.lags]
         scalars = [
-            (total / count.clamp(min=1.0)).flatten(1),
+            *_over_venues(pooled, pooled_known),
             torch.log(volatility),
-            (10.0 * liquidation_map).flatten(1),
+            torch.log1p(100.0 * liquidation_map).flatten(1),
         ]
         return steps, torch.cat(scalars, 1), volatility[:, 0]
 
     def _volatility(self, raw: Tensor, known: Tensor) -> Tensor:
         """Return realised volatility per square-root hour over each of the spans, shape (batch, spans)."""
-        moved = raw[..., : self._offsets].square().sum(1) @ self.within
-        hours = known[..., : self._offsets].sum(1) @ self.variance_weights
+        squares, both = raw[..., : self._offsets].square(), known[..., : self._offsets]
+        moved = (squares * both).sum(1) @ self.within
+        hours = both.sum(1) @ self.variance_weights
         return (moved / hours.clamp(min=1.0) + _EPSILON).sqrt()
+
+    def _activity(self, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return log volume over the venue's mean log volume, and where it is known."""
+        at = slice(self._volume, self._volume + 1)
+        volume, known = values[:, :, at], mask[:, :, at]
+        usual = (volume * known).sum(3, keepdim=True) / known.sum(3, keepdim=True).clamp(min=1.0)
+        return (volume - usual).clamp(-_CLIP, _CLIP) * known, known
 
 
 def _pairs(offsets: int) -> np.ndarray:
@@ -131,6 +147,20 @@ def _pairs(offsets: int) -> np.ndarray:
         pairs[at, at], pairs[at + 1, at] = 1.0, -1.0
         pairs[0, offsets + at + 1], pairs[at + 1, offsets + at + 1] = 1.0, -1.0
     return pairs
+
+
+def _signed_log(values: Tensor) -> Tensor:
+    """Compress large values of either sign."""
+    return torch.sign(values) * torch.log1p(values.abs())
+
+
+def _over_venues(values: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean over venues at each lag and the spread over venues at the first lags, flattened."""
+    count = known.sum(1).clamp(min=1.0)
+    mean = (values * known).sum(1) / count
+    near = values[..., :_SPREAD_LAGS] - mean[:, None, :, :_SPREAD_LAGS]
+    squares = (near.square() * known[..., :_SPREAD_LAGS]).sum(1) / count[..., :_SPREAD_LAGS]
+    return mean.flatten(1), (squares + _EPSILON).sqrt().flatten(1)
 
 
 class Standardiser(nn.Module):

@@ -51,7 +51,7 @@ class CascadeNetwork(nn.Module):
         self.venues = nn.Parameter(0.1 * torch.randn(len(schema.venues), width, 1))
         self.first = nn.Conv1d(self.features.steps, width, 3, stride=2, padding=1)
         self.second = nn.Conv1d(width, width, 3, stride=2, padding=1)
-        self.recurrence = nn.GRU(2 * width, hidden)
+        self.recurrence = nn.GRU(2 * width, hidden, batch_first=True)
         self.dropout = nn.Dropout(dropout)
         outputs = 3 * len(SIDES) * len(self.horizons)
         self.direct = nn.Linear(self.features.scalars, outputs)
@@ -91,12 +91,11 @@ class CascadeNetwork(nn.Module):
     def _read(self, steps: Tensor, present: Tensor) -> Tensor:
         """Return the recurrent state after the newest step, shape (batch, hidden)."""
         batch, venues, _, _ = steps.shape
-        here = present.view(batch, venues, 1, 1)
         maps = self.first(steps.flatten(0, 1)).view(batch, venues, self.first.out_channels, -1)
         maps = torch.relu(self.second(torch.relu(maps + self.venues).flatten(0, 1)))
-        maps = maps.view(batch, venues, self.second.out_channels, -1) * here
-        mean = maps.sum(1) / here.sum(1).clamp(min=1.0)
-        sequence = torch.cat([mean, maps.amax(1)], 1).flip(2).permute(2, 0, 1)
+        maps = maps.view(batch, venues, self.second.out_channels, -1) * present[:, :, None, None]
+        mean = maps.sum(1) / present.sum(1).clamp(min=1.0)[:, None, None]
+        sequence = torch.cat([mean, maps.amax(1)], 1).transpose(1, 2).flip(1)
         state: Tensor = self.recurrence(sequence)[1][0]
         return state
 

@@ -14,10 +14,10 @@ from oi_hedge_catalog import store
 from oi_hedge_catalog.errors import CatalogError
 from oi_hedge_strategy.cascades import CascadeDefinition
 from oi_hedge_strategy.forecast.card import ModelCard
-from oi_hedge_strategy.history import load_history
+from oi_hedge_strategy.history import AssetHistory, load_history
 from oi_hedge_strategy.state import CHANNELS, StateSchema
 from oi_hedge_strategy.training.calibrate import Calibration, cross_fitted, fit_calibration
-from oi_hedge_strategy.training.dataset import DataSet, Samples, build_dataset
+from oi_hedge_strategy.training.dataset import Samples, build_dataset
 from oi_hedge_strategy.training.export import export_model
 from oi_hedge_strategy.training.fit import FitConfig, FitResult, fit, predict_logits
 from oi_hedge_strategy.training.judge import heads, judge
@@ -86,8 +86,8 @@ def train(
         raise CatalogError(f"{catalog.path}: no open interest; ingest some, it is what is forecast on")
     histories = [load_history(catalog, asset, end_ns=until_ns) for asset in names]
     schema = StateSchema(tuple(sorted(set().union(*(each.live_venues() for each in histories)))))
+    _check_history(histories, config)
     data = build_dataset(histories, schema, config.cascade, config.every_hours)
-    _check_history(data, config)
     split = purged_split(data.samples.ts, config.cascade.horizons_hours[-1], schema.offsets_hours[-1])
     torch.manual_seed(config.fit.seed)
     network = CascadeNetwork(schema, data.channels, config.cascade.horizons_hours)
@@ -132,8 +132,8 @@ def assets_with_open_interest(catalog: ParquetDataCatalog) -> list[str]:
     return sorted({each.base_currency.code for each in store.instruments(catalog) if each.id in ids})
 
 
-def _check_history(data: DataSet, config: TrainConfig) -> None:
-    days = data.open_interest_days
+def _check_history(histories: Sequence[AssetHistory], config: TrainConfig) -> None:
+    days = max(each.open_interest_days() for each in histories)
     if days < LEAST_OPEN_INTEREST_DAYS and not config.allow_short_history:
         raise CatalogError(
             f"the catalog has {days:.0f} days of open interest, training needs {LEAST_OPEN_INTEREST_DAYS}: "

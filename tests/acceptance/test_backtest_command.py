@@ -97,7 +97,7 @@ def test_the_run_begins_where_the_look_back_is_filled_and_ends_with_the_data(fin
     bars = store.read_bars(store.open_catalog(market), BARS)
     first_decision = pd.Timestamp(int(bars.ts_init[0]), tz="UTC") + pd.Timedelta(days=90)
     period = finished.result["period"]
-    assert pd.Timestamp(period["start"]) == first_decision - pd.Timedelta(hours=1)
+    assert pd.Timestamp(period["start"]) == first_decision
     assert pd.Timestamp(period["end"]) == pd.Timestamp(int(bars.ts_init[-1]), tz="UTC")
 
 
@@ -131,7 +131,7 @@ def test_every_forecast_and_decision_is_stored_as_a_nautilus_catalog(finished, m
         [each.data for each in stored.query(kind, identifiers=[HEDGE])]
         for kind in (HedgeDecision, CascadeForecast)
     )
-    assert len(decisions) == len(forecasts) == finished.result["period"]["bars"]
+    assert len(decisions) == len(forecasts) == finished.result["period"]["bars"] + 1  # one at the start
     start = pd.Timestamp(finished.result["period"]["start"]).value
     assert min(each.ts_init for each in decisions) >= start
     assert {each.model_sha256 for each in decisions} == {Forecaster.load(model).sha256}
