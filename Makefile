@@ -38,7 +38,7 @@ $(UV):
 	@touch $@
 
 .venv/.dev: pyproject.toml requirements.lock | .venv/bin/python
-	$(UV) pip install --quiet --python .venv/bin/python --constraints requirements.lock --editable '.[train]' --group dev
+	$(UV) pip install --quiet --python .venv/bin/python --constraints requirements.lock --editable . --group dev
 	@touch $@ .venv/.run
 
 lock: | $(UV)

@@ -13,7 +13,8 @@ from nautilus_trader.trading.config import ImportableStrategyConfig
 
 from oi_hedge_catalog import store
 from oi_hedge_strategy.backtest.collect import find_strategy
-from oi_hedge_strategy.backtest.plan import HEDGE_TAG, BacktestPlan, make_plan, run_config
+from oi_hedge_strategy.backtest.node_config import HEDGE_TAG, run_config
+from oi_hedge_strategy.backtest.plan import BacktestPlan, make_plan
 from oi_hedge_strategy.backtest.settings import BacktestSettings
 from oi_hedge_strategy.forecast.model import Forecaster
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from oi_hedge_catalog.errors import DataError
 from oi_hedge_catalog.series import BarSeries
-from oi_hedge_strategy.backtest.plan import HEDGE_ID, HOLDER_ID, BacktestPlan
+from oi_hedge_strategy.backtest.node_config import HEDGE_ID, HOLDER_ID
+from oi_hedge_strategy.backtest.plan import BacktestPlan
 from oi_hedge_strategy.backtest.recorder import DecisionRecorder
 from oi_hedge_strategy.evaluation.records import RunRecord
 from oi_hedge_strategy.simulation.ledger import SimulationLedger

@@ -3,31 +3,18 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from nautilus_trader.backtest.config import BacktestDataConfig, BacktestEngineConfig, BacktestRunConfig
-from nautilus_trader.common.config import ImportableActorConfig, LoggingConfig
-from nautilus_trader.model.data import Bar, BarType, FundingRateUpdate
+from nautilus_trader.model.data import BarType
 from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.instruments import CryptoPerpetual, Instrument
 from nautilus_trader.persistence.catalog import ParquetDataCatalog
-from nautilus_trader.trading.config import ImportableStrategyConfig
 
 from oi_hedge_catalog import store
 from oi_hedge_catalog.errors import CatalogError, ConfigError
-from oi_hedge_catalog.types import OpenInterestUpdate
 from oi_hedge_strategy.backtest.settings import BacktestSettings
-from oi_hedge_strategy.config import OIHedgeConfig
 from oi_hedge_strategy.forecast.card import ModelCard
-from oi_hedge_strategy.hedging.config import ExecutionConfig, ExposureConfig, PolicyConfig, RailsConfig
 from oi_hedge_strategy.history import hourly_bar_types, is_spot, venue_slot
-from oi_hedge_strategy.simulation.venue import data_venue_config, hedge_venue_config, spot_venue_config
 
-HEDGE_TAG, HOLDER_TAG = "HEDGE", "HOLDER"
-HEDGE_ID, HOLDER_ID = f"OIHedgeStrategy-{HEDGE_TAG}", f"Holder-{HOLDER_TAG}"
-_OI_CLIENT = "OI"
-_OPEN_INTEREST: Any = OpenInterestUpdate
-_SPARE = 1.5
 _DAY_NS = 86_400_000_000_000
 
 
@@ -153,110 +140,9 @@ def make_plan(
     return BacktestPlan(catalog, settings, model, card, start, end, instruments, bar_types, price)
 
 
-def run_config(
-    plan: BacktestPlan, policy: PolicyConfig, rails: RailsConfig, execution: ExecutionConfig
-) -> BacktestRunConfig:
-    """Return the run of one policy over the plan's data."""
-    hedge_bars = plan.bar_types[plan.settings.hedge_instrument]
-    strategy = OIHedgeConfig(
-        bar_type=hedge_bars,
-        model=str(plan.model),
-        instrument_ids=tuple(each.id for each in plan.instruments),
-        exposure=ExposureConfig(instrument_ids=(plan.settings.exposure_instrument,)),
-        policy=policy,
-        rails=rails,
-        execution=execution,
-        active_from=iso(plan.start_ns),
-        order_id_tag=HEDGE_TAG,
-    )
-    engine = BacktestEngineConfig(
-        logging=LoggingConfig(bypass_logging=True),
-        run_analysis=False,
-        strategies=[_strategy("strategy:OIHedgeStrategy", "config:OIHedgeConfig", strategy), _holder(plan)],
-        actors=[
-            _actor("simulation.ledger:SimulationLedger"),
-            _actor("backtest.recorder:DecisionRecorder"),
-        ],
-    )
-    return BacktestRunConfig(
-        engine=engine,
-        venues=_venues(plan),
-        data=_data(plan),
-        start=plan.warm_up_ns,
-        end=plan.end_ns,
-        raise_exception=True,
-        dispose_on_completion=False,
-    )
-
-
 def iso(ts: int) -> str:
     """Return a time in nanoseconds as ISO 8601."""
     return datetime.fromtimestamp(ts / 1e9, UTC).isoformat()
-
-
-def _holder(plan: BacktestPlan) -> ImportableStrategyConfig:
-    bars = plan.bar_types[plan.settings.exposure_instrument]
-    return ImportableStrategyConfig(
-        strategy_path="oi_hedge_strategy.backtest.holder:Holder",
-        config_path="oi_hedge_strategy.backtest.holder:HolderConfig",
-        config={
-            "bar_type": str(bars),
-            "quantity": plan.settings.exposure_quantity,
-            "buy_at": iso(plan.start_ns - plan.card.schema.bar_seconds * 1_000_000_000),
-            "order_id_tag": HOLDER_TAG,
-        },
-    )
-
-
-def _strategy(strategy: str, config: str, values: OIHedgeConfig) -> ImportableStrategyConfig:
-    return ImportableStrategyConfig(
-        strategy_path=f"oi_hedge_strategy.{strategy}",
-        config_path=f"oi_hedge_strategy.{config}",
-        config=values.json_primitives(),
-    )
-
-
-def _actor(path: str) -> ImportableActorConfig:
-    full = f"oi_hedge_strategy.{path}"
-    return ImportableActorConfig(actor_path=full, config_path=f"{full}Config", config={})
-
-
-def _venues(plan: BacktestPlan) -> list[Any]:
-    settings, quote = plan.settings, plan.hedge.quote_currency.code
-    costs: dict[str, Any] = {"latency_ms": settings.latency_ms, "impact": settings.impact}
-    hedge, exposure = settings.hedge_instrument.venue.value, settings.exposure_instrument.venue.value
-    balance = [f"{plan.collateral:.2f} {quote}"]
-    venues = {hedge: hedge_venue_config(hedge, balance, leverage=settings.leverage, **costs)}
-    if exposure != hedge:
-        notional = plan.start_price * abs(settings.exposure_quantity)
-        own = [f"{_SPARE * notional:.2f} {quote}", f"0 {plan.asset}"]
-        spot = is_spot(next(i for i in plan.instruments if i.id == settings.exposure_instrument))
-        venues[exposure] = (
-            spot_venue_config(exposure, own, **costs)
-            if spot
-            else hedge_venue_config(exposure, own[:1], leverage=1.0, **costs)
-        )
-    for each in plan.instruments:
-        name = each.id.venue.value
-        venues.setdefault(name, data_venue_config(name))
-    return list(venues.values())
-
-
-def _data(plan: BacktestPlan) -> list[BacktestDataConfig]:
-    """Return one data configuration for each series, the hedge instrument's bars last."""
-    interest = set(store.open_interest_ids(plan.catalog))
-    funding = set(store.funding_ids(plan.catalog))
-    path, spec = str(plan.catalog.path), plan.bar_types[plan.settings.hedge_instrument].spec
-    configs = []
-    for each in sorted(plan.instruments, key=lambda i: (i.id == plan.settings.hedge_instrument, str(i.id))):
-        shared: dict[str, Any] = {"catalog_path": path, "instrument_id": each.id}
-        if each.id in interest:
-            configs.append(BacktestDataConfig(data_cls=_OPEN_INTEREST, client_id=_OI_CLIENT, **shared))
-        if each.id in funding:
-            configs.append(BacktestDataConfig(data_cls=FundingRateUpdate, **shared))
-        if each.id in plan.bar_types:
-            configs.append(BacktestDataConfig(data_cls=Bar, bar_spec=str(spec), **shared))
-    return configs
 
 
 def _find(

@@ -21,7 +21,8 @@ from oi_hedge_strategy.backtest.collect import (
     find_strategy,
 )
 from oi_hedge_strategy.backtest.market import cascades_in, market_record
-from oi_hedge_strategy.backtest.plan import BacktestPlan, iso, run_config
+from oi_hedge_strategy.backtest.node_config import run_config
+from oi_hedge_strategy.backtest.plan import BacktestPlan, iso
 from oi_hedge_strategy.evaluation.records import BacktestRecord, RunRecord
 from oi_hedge_strategy.hedging.config import ExecutionConfig, PolicyConfig, RailsConfig
 

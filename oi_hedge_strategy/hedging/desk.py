@@ -12,7 +12,8 @@ from oi_hedge_strategy.config import OIHedgeConfig
 from oi_hedge_strategy.forecast.card import ModelCard, head
 from oi_hedge_strategy.forecast.model import Forecast, Forecaster
 from oi_hedge_strategy.hedging.policy import KellyPolicy, RulePolicy, Wish
-from oi_hedge_strategy.hedging.rails import RailInput, Rails, RailVerdict, ratio_to_quantity
+from oi_hedge_strategy.hedging.rail_records import RailInput, RailVerdict
+from oi_hedge_strategy.hedging.rails import Rails, ratio_to_quantity
 from oi_hedge_strategy.hedging.target import with_hysteresis, worth_trading
 from oi_hedge_strategy.margin import MarginSchedule
 from oi_hedge_strategy.records import CascadeForecast, HedgeDecision

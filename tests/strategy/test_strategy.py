@@ -21,7 +21,8 @@ from oi_hedge_catalog.series import BarSeries, FundingSeries, OpenInterestSeries
 from oi_hedge_catalog.store import open_catalog
 from oi_hedge_catalog.writer import plan_append, write, write_instrument
 from oi_hedge_strategy.backtest.collect import find_recorder
-from oi_hedge_strategy.backtest.plan import iso, make_plan, run_config
+from oi_hedge_strategy.backtest.node_config import run_config
+from oi_hedge_strategy.backtest.plan import iso, make_plan
 from oi_hedge_strategy.backtest.settings import BacktestSettings
 from oi_hedge_strategy.config import OIHedgeConfig
 from oi_hedge_strategy.hedging.config import ExecutionConfig, ExposureConfig, PolicyConfig, RailsConfig

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oi_hedge_strategy.hedging.config import Blackout, DrawdownTier, RailsConfig
-from oi_hedge_strategy.hedging.rails import RailInput, Rails
+from oi_hedge_strategy.hedging.rail_records import RailInput
+from oi_hedge_strategy.hedging.rails import Rails
 from oi_hedge_strategy.margin import MarginSchedule, tiered_liquidation_price
 
 HOUR = 3_600_000_000_000
