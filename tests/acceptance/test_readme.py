@@ -44,7 +44,9 @@ def test_every_command_is_one_that_is_tested_below():
 )
 def test_make_knows_the_two_commands(target, line):
     assert ["make", target] in commands()
-    planned = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True)
+    planned = subprocess.run(
+        ["make", "--no-print-directory", "-n", target], cwd=ROOT, capture_output=True, text=True
+    )
     assert planned.returncode == 0, planned.stderr
     assert planned.stdout.splitlines()[-1].strip() == line
 
@@ -60,7 +62,7 @@ def test_the_commands_on_own_data_run_one_after_another(tmp_path, monkeypatch):
         succeed(*named, *(QUICK_TRAINING if words[0] == "train" else ()))
     result = json.loads((tmp_path / "out" / "result.json").read_text())
     assert result["simulated"] is False
-    assert result["period"]["start"] == "2023-12-31T23:00:10Z"  # of the bar that is decided on first
+    assert result["period"]["start"] == "2024-01-01T00:00:10Z"  # of the bar that is decided on first
     assert result["model"]["trained on"] == "recorded data"
     assert Forecaster.load(tmp_path / "model.onnx").card.assets == ("ETH",)
 
