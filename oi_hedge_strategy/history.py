@@ -157,7 +157,11 @@ def load_history(
 
     """
     instruments = {each.id: each for each in store.instruments(catalog) if each.base_currency.code == asset}
-    _refuse_two_in_a_slot(list(instruments.values()))
+    for one, other in doubled_slots(list(instruments.values())):
+        raise CatalogError(
+            f"{one} and {other} are two instruments of one asset and kind at one venue; "
+            "keep one of them in the catalog"
+        )
     bar_types = {i: t for i, t in hourly_bar_types(catalog).items() if i in instruments}
     bars = {i: store.read_bars(catalog, t, end_ns=end_ns) for i, t in bar_types.items()}
     sizes = {i: len(bars[i]) for i in bars if not is_spot(instruments[i])}
@@ -198,16 +202,12 @@ def load_history(
     )
 
 
-def _refuse_two_in_a_slot(instruments: list[Instrument]) -> None:
-    """Refuse two perpetuals, or two spot pairs, of one asset at one venue: their series would be mixed."""
+def doubled_slots(instruments: Sequence[Instrument]) -> list[tuple[InstrumentId, InstrumentId]]:
+    """Return pairs of perpetuals, or of spot pairs, at one venue: one asset's series would be mixed."""
     taken: dict[tuple[str, bool], InstrumentId] = {}
-    for each in instruments:
-        other = taken.setdefault((venue_slot(each.id), is_spot(each)), each.id)
-        if other != each.id:
-            raise CatalogError(
-                f"{other} and {each.id} are two instruments of one asset and kind at one venue; "
-                "keep one of them in the catalog"
-            )
+    firsts = [taken.setdefault((venue_slot(each.id), is_spot(each)), each.id) for each in instruments]
+    pairs = zip(firsts, (each.id for each in instruments), strict=True)
+    return [(first, found) for first, found in pairs if first != found]
 
 
 _Events = tuple[NDArray[np.int64], NDArray[np.int8], NDArray[np.int16], NDArray[np.float64]]

@@ -1,7 +1,6 @@
 """The Nautilus strategy: it wires events to the market state, the model, the rails and the hedge book."""
 
 from collections import deque
-from datetime import datetime
 from time import perf_counter_ns
 
 import pandas as pd
@@ -20,7 +19,8 @@ from oi_hedge_strategy.config import OIHedgeConfig
 from oi_hedge_strategy.hedging.book import HedgeBook
 from oi_hedge_strategy.hedging.desk import Decision, HedgeDesk
 from oi_hedge_strategy.hedging.exposure import ExposureReader
-from oi_hedge_strategy.history import is_spot, venue_slot
+from oi_hedge_strategy.history import doubled_slots, is_spot, venue_slot
+from oi_hedge_strategy.times import parse_time_ns
 
 _HALTS = (
     MarketStatusAction.HALT,
@@ -60,7 +60,7 @@ class OIHedgeStrategy(Strategy):
         self.bars_seen = 0
         self.decision_ns: deque[int] = deque(maxlen=100_000)
         self._last_rail = ""
-        self._active_from = _time_ns(config.active_from)
+        self._active_from = parse_time_ns(config.active_from, "active_from") if config.active_from else 0
         self._saved: bytes | None = None
         self._desk: HedgeDesk
         self._book: HedgeBook
@@ -192,7 +192,11 @@ class OIHedgeStrategy(Strategy):
         if missing:
             raise ConfigError(f"instrument_ids: {', '.join(missing)} are not in the cache")
         chosen = [each for each in instruments if each.get_base_currency() == hedge.base_currency]
-        _refuse_two_in_a_slot(chosen)
+        for one, other in doubled_slots(chosen):
+            raise ConfigError(
+                f"{one} and {other} are two instruments of one kind at one venue; name in instrument_ids "
+                "the one that is to be read"
+            )
         return chosen
 
     def _slots(self, hedge: Instrument) -> tuple[str, ...]:
@@ -222,27 +226,3 @@ class OIHedgeStrategy(Strategy):
         self.subscribe_instrument_status(instrument_id)
         kind = DataType(OpenInterestUpdate)
         self.subscribe_data(kind, client_id=self.config.open_interest_client, instrument_id=instrument_id)
-
-
-def _refuse_two_in_a_slot(instruments: list[Instrument]) -> None:
-    """Refuse two perpetuals, or two spot pairs, at one venue: their prices would be mixed."""
-    taken: dict[tuple[str, bool], InstrumentId] = {}
-    for each in instruments:
-        other = taken.setdefault((venue_slot(each.id), is_spot(each)), each.id)
-        if other != each.id:
-            raise ConfigError(
-                f"{other} and {each.id} are two instruments of one kind at one venue; name in instrument_ids "
-                "the one that is to be read"
-            )
-
-
-def _time_ns(text: str) -> int:
-    if not text:
-        return 0
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigError(f"active_from: expected an ISO 8601 time, was {text!r}") from error
-    if time.tzinfo is None:
-        raise ConfigError(f"active_from: {text!r} has no UTC offset; write it as {text}+00:00")
-    return int(time.timestamp()) * 1_000_000_000

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from oi_hedge_catalog.errors import DataError
 from oi_hedge_catalog.series import BarSeries
+from oi_hedge_strategy.backtest.market import as_of
 from oi_hedge_strategy.backtest.node_config import HEDGE_ID, HOLDER_ID
 from oi_hedge_strategy.backtest.plan import BacktestPlan
 from oi_hedge_strategy.backtest.recorder import DecisionRecorder
@@ -78,7 +79,7 @@ def collect_run(
     ledger = SimulationLedger.of(engine.trader.actors())
     ts = hedge_bars.ts_init[hedge_bars.ts_init >= plan.recorded_from_ns]
     close = hedge_bars.close[hedge_bars.ts_init >= plan.recorded_from_ns]
-    exposure_close = _as_of(exposure_bars.ts_init, exposure_bars.close, ts)
+    exposure_close = as_of(exposure_bars.ts_init, exposure_bars.close, ts)
     funding = [p for p in ledger.funding_payments if p.strategy_id == HEDGE_ID]
     slippage = [c for c in ledger.fill_costs if c.strategy_id == HEDGE_ID]
     received = cumulative(_times(funding), np.array([p.amount for p in funding]), ts)
@@ -157,15 +158,11 @@ def _fills(engine: BacktestEngine, instrument_id: InstrumentId, strategy_id: str
 def _before(own: _Fills, bars: BarSeries, plan: BacktestPlan) -> float:
     """Return the exposure's profit and loss from its purchase to the start of the records."""
     at = np.array([plan.recorded_from_ns - 1])
-    return float(own.pnl(at, _as_of(bars.ts_init, bars.close, at))[0])
+    return float(own.pnl(at, as_of(bars.ts_init, bars.close, at))[0])
 
 
 def _times(records: Sequence[SimulationRecord]) -> NDArray[np.int64]:
     return np.array([each.ts_init for each in records], np.int64)
-
-
-def _as_of(ts: NDArray[np.int64], values: Floats, at: NDArray[np.int64]) -> Floats:
-    return values[np.searchsorted(ts, at, side="right") - 1]
 
 
 def _check_complete(name: str, engine: BacktestEngine, hedge_bars: BarSeries) -> None:

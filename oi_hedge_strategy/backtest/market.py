@@ -62,11 +62,11 @@ def _by_venue(
     for instrument_id in ids:
         if instrument_id in known:
             times, values = read(instrument_id)
-            found[venue_slot(instrument_id)] = _as_of(times, values, ts)
+            found[venue_slot(instrument_id)] = as_of(times, values, ts)
     return {venue: values for venue, values in found.items() if np.isfinite(values).any()}
 
 
-def _as_of(times: NDArray[np.int64], values: Floats, at: NDArray[np.int64]) -> Floats:
+def as_of(times: NDArray[np.int64], values: Floats, at: NDArray[np.int64]) -> Floats:
     """Return the last value known at each time, NaN before the first."""
     last = np.searchsorted(times, at, side="right") - 1
     return (

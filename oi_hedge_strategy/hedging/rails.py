@@ -4,13 +4,12 @@ import json
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime
 from math import floor
 
-from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_strategy.hedging.config import FailState, RailsConfig
 from oi_hedge_strategy.hedging.rail_records import RailAction, RailInput, RailState, RailVerdict
 from oi_hedge_strategy.margin import MarginSchedule, tiered_liquidation_price
+from oi_hedge_strategy.times import parse_time_ns
 
 _DAY_NS = 86_400_000_000_000
 _HOUR_NS = 3_600_000_000_000
@@ -42,7 +41,10 @@ class Rails:
         self._config = config
         self._max = max_ratio
         self._margin = margin
-        self._blackouts = [(_time_ns(b.start), _time_ns(b.end), b.state) for b in config.blackouts]
+        self._blackouts = [
+            (parse_time_ns(b.start, "rails.blackouts"), parse_time_ns(b.end, "rails.blackouts"), b.state)
+            for b in config.blackouts
+        ]
         self.state = RailState()
         self._chain: tuple[tuple[str, Callable[[RailInput, float], tuple[float, str]]], ...] = (
             ("model", self._model),
@@ -207,13 +209,3 @@ def ratio_to_quantity(ratio: float, exposure: float, step: float) -> float:
     """Return the signed hedge position for a ratio, rounded towards zero to the instrument's step."""
     size = floor(abs(ratio * exposure) / step + 1e-9) * step
     return -size if exposure > 0.0 else size
-
-
-def _time_ns(text: str) -> int:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigError(f"rails.blackouts: expected an ISO 8601 time, was {text!r}") from error
-    if time.tzinfo is None:
-        raise ConfigError(f"rails.blackouts: {text!r} has no UTC offset; write it as {text}+00:00")
-    return int(time.timestamp() * 1_000_000_000)
