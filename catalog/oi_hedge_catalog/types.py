@@ -22,6 +22,7 @@ Field = tuple[str, pa.DataType, bool]
 parse_instrument_id = lru_cache(maxsize=4096)(InstrumentId.from_str)
 
 _ID: Field = ("instrument_id", pa.string(), False)
+_ROUNDING = 1e-12
 _TIMES: tuple[Field, ...] = (("ts_event", pa.uint64(), False), ("ts_init", pa.uint64(), False))
 
 
@@ -55,8 +56,8 @@ class CatalogData(Data):
 
     Examples
     --------
-    >>> class WalletConcentration(CatalogData):
-    ...     FIELDS = (("top_100_share", pa.float64(), False),)
+    >>> class StakedSupply(CatalogData):
+    ...     FIELDS = (("quantity", pa.float64(), False),)
     """
 
     FIELDS: ClassVar[tuple[Field, ...]] = ()
@@ -194,3 +195,156 @@ class OpenInterestUpdate(CatalogData):
 
     quantity: float
     notional_usd: float | None
+
+
+class OptionsOpenInterest(CatalogData):
+    """
+    Open interest of all options of one underlying at one moment, one-sided, by strike, expiry and side.
+
+    The four lists belong together: entry i of each describes one option.
+
+    Parameters
+    ----------
+    instrument_id : InstrumentId
+        ``<coin>-OPTIONS.<venue>``, as `options_id` gives it.
+    underlying_price : float
+        Price of the underlying in USD, known at `ts_init`.
+    strikes : list of float
+        Strike in USD.
+    expiries : list of int
+        UNIX nanoseconds at which the option expires.
+    calls : list of bool
+        Whether it is a call; otherwise a put.
+    quantities : list of float
+        Open interest in the base coin.
+    ts_event : int
+        UNIX nanoseconds of the venue's snapshot.
+    ts_init : int
+        UNIX nanoseconds when the snapshot could first be known.
+    """
+
+    FIELDS = (
+        ("underlying_price", pa.float64(), False),
+        ("strikes", pa.list_(pa.float64()), False),
+        ("expiries", pa.list_(pa.int64()), False),
+        ("calls", pa.list_(pa.bool_()), False),
+        ("quantities", pa.list_(pa.float64()), False),
+    )
+
+    __slots__ = ("calls", "expiries", "quantities", "strikes", "underlying_price")
+
+    underlying_price: float
+    strikes: list[float]
+    expiries: list[int]
+    calls: list[bool]
+    quantities: list[float]
+
+    @property
+    def call_quantity(self) -> float:
+        """Open interest in calls, base coin."""
+        return sum(quantity for quantity, call in zip(self.quantities, self.calls, strict=True) if call)
+
+    @property
+    def put_quantity(self) -> float:
+        """Open interest in puts, base coin."""
+        return sum(quantity for quantity, call in zip(self.quantities, self.calls, strict=True) if not call)
+
+    @property
+    def put_call_ratio(self) -> float | None:
+        """Open interest in puts over that in calls; ``None`` where no call is open."""
+        calls = self.call_quantity
+        return self.put_quantity / calls if calls > 0.0 else None
+
+    def mass_distance(self, share: float = 0.5) -> float | None:
+        """
+        Return how far from the underlying the strikes lie that hold the mass.
+
+        Open interest is summed over expiries and sides by strike. The fewest strikes that together hold at
+        least `share` of it are taken, the largest first, of equal ones the nearer to the price.
+
+        Parameters
+        ----------
+        share : float, default 0.5
+            Part of all open interest, above 0 and at most 1.
+
+        Returns
+        -------
+        float or None
+            Mean of ``strike / underlying_price - 1`` over those strikes, weighted by open interest: below
+            zero where the mass lies under the price. ``None`` where nothing is open.
+        """
+        if not 0.0 < share <= 1.0:
+            raise ValueError(f"expected a share above 0 and at most 1, was {share}")
+        by_strike: dict[float, float] = {}
+        for strike, quantity in zip(self.strikes, self.quantities, strict=True):
+            by_strike[strike] = by_strike.get(strike, 0.0) + quantity
+        distances = {strike: strike / self.underlying_price - 1.0 for strike in by_strike}
+        ranked = sorted(by_strike, key=lambda strike: (-by_strike[strike], abs(distances[strike]), strike))
+        wanted = share * sum(by_strike.values()) * (1.0 - _ROUNDING)
+        mass = moment = 0.0
+        for strike in ranked:
+            mass += by_strike[strike]
+            moment += by_strike[strike] * distances[strike]
+            if mass >= wanted:
+                break
+        return moment / mass if mass > 0.0 else None
+
+
+class WalletConcentration(CatalogData):
+    """
+    How concentrated a coin is over a set of addresses at one block.
+
+    Parameters
+    ----------
+    instrument_id : InstrumentId
+        ``<coin>.<chain>`` for the whole configured set, ``<coin>-<GROUP>.<chain>`` for one group of it, as
+        `wallet_id` gives it.
+    addresses : int
+        How many addresses the set has.
+    total : float
+        What they hold together, in coins.
+    top : int
+        How many of the largest holders `top_share` counts; not more than `addresses`.
+    top_share : float
+        Part of `total` that the `top` largest hold.
+    herfindahl : float
+        Herfindahl index: the sum of squared shares, from 1/`addresses` to 1.
+    gini : float
+        Gini coefficient, from 0 (all hold the same) to 1 - 1/`addresses`.
+    block : int, optional
+        Block at which the balances were read; ``None`` where a file did not say.
+    ts_event : int
+        UNIX nanoseconds of the block.
+    ts_init : int
+        UNIX nanoseconds when the balances could first be known.
+    """
+
+    FIELDS = (
+        ("addresses", pa.int64(), False),
+        ("total", pa.float64(), False),
+        ("top", pa.int64(), False),
+        ("top_share", pa.float64(), False),
+        ("herfindahl", pa.float64(), False),
+        ("gini", pa.float64(), False),
+        ("block", pa.int64(), True),
+    )
+
+    __slots__ = ("addresses", "block", "gini", "herfindahl", "top", "top_share", "total")
+
+    addresses: int
+    total: float
+    top: int
+    top_share: float
+    herfindahl: float
+    gini: float
+    block: int | None
+
+
+def options_id(coin: str, venue: str) -> InstrumentId:
+    """Return the id of the options of `coin` at `venue`, such as ``ETH-OPTIONS.DERIBIT``."""
+    return parse_instrument_id(f"{coin}-OPTIONS.{venue}")
+
+
+def wallet_id(coin: str, chain: str, group: str = "") -> InstrumentId:
+    """Return the id of a set of addresses: ``ETH.ETHEREUM``, or ``ETH-WHALE.ETHEREUM`` for a group of it."""
+    return parse_instrument_id(f"{coin}-{group.upper()}.{chain}" if group else f"{coin}.{chain}")
