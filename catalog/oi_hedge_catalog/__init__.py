@@ -1,8 +1,8 @@
 """Open interest as Nautilus data: types, storage and quality checks."""
 
 from oi_hedge_catalog.funding_codec import register as _register_funding_codec
-from oi_hedge_catalog.types import CatalogData, OpenInterestUpdate
+from oi_hedge_catalog.types import CatalogData, OpenInterestUpdate, OptionsOpenInterest, WalletConcentration
 
 _register_funding_codec()
 
-__all__ = ["CatalogData", "OpenInterestUpdate"]
+__all__ = ["CatalogData", "OpenInterestUpdate", "OptionsOpenInterest", "WalletConcentration"]

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from oi_hedge_catalog.findings import Finding, Severity, duration, when
+from oi_hedge_catalog.input_series import OptionsSeries, WalletSeries
 from oi_hedge_catalog.series import BarSeries, Floats, FundingSeries, OpenInterestSeries, Series, Times
 
 LEVEL_WINDOW = 12
@@ -119,6 +120,42 @@ def check_bars(series: BarSeries) -> Iterator[Finding]:
     yield from _check_jumps(series, "close", series.close)
     yield from _check_stale(series, "close", np.where(series.high == series.low, series.close, np.nan))
     yield from _check_volume_level(series)
+
+
+def check_options(series: OptionsSeries) -> Iterator[Finding]:
+    """Find prices and options that cannot be, moments without options, and changes of unit."""
+    rows = np.flatnonzero(series.underlying_price <= 0)
+    if len(rows):
+        yield _at(series, rows, Severity.ERROR, "price", "underlying_price", "is not positive")
+    for name, zero in (("strike", True), ("quantity", False)):
+        lowest = np.array([options[name].min(initial=np.inf) for options in series.chain], np.float64)
+        rows = np.flatnonzero(lowest <= 0.0 if zero else lowest < 0.0)
+        if len(rows):
+            text = "is not positive" if zero else "is negative"
+            yield _at(series, rows, Severity.ERROR, "negative", name, text)
+    total = series.call_quantity + series.put_quantity
+    rows = np.flatnonzero(total == 0)
+    if len(rows):
+        yield _at(series, rows, Severity.WARNING, "zero", "quantity", "is zero for all options")
+    yield from _check_jumps(series, "quantity", total)
+    yield from _check_stale(series, "quantity", total)
+
+
+def check_wallets(series: WalletSeries) -> Iterator[Finding]:
+    """Find shares outside their range and changes of the unit of the balances."""
+    rows = np.flatnonzero(series.total <= 0)
+    if len(rows):
+        yield _at(series, rows, Severity.ERROR, "negative", "total", "is not positive")
+    for name in ("top_share", "herfindahl", "gini"):
+        values = getattr(series, name)
+        rows = np.flatnonzero((values < 0.0) | (values > 1.0 + 1e-9))
+        if len(rows):
+            yield _at(series, rows, Severity.ERROR, "share", name, "is not between 0 and 1")
+    rows = np.flatnonzero(np.diff(series.addresses) != 0) + 1
+    if len(rows):
+        text = "changes: the set of addresses is another one, so the figures do not compare"
+        yield _at(series, rows, Severity.WARNING, "address_set", "addresses", text)
+    yield from _check_jumps(series, "total", series.total)
 
 
 def _check_jumps(series: Series, name: str, values: Floats) -> Iterator[Finding]:

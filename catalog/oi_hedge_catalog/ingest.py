@@ -47,8 +47,8 @@ class Source(Protocol):
         ...
 
     @property
-    def instrument(self) -> Instrument:
-        """The instrument that the rows are about."""
+    def instrument(self) -> Instrument | None:
+        """The instrument that the rows are about; None where they are about no listed one."""
         ...
 
     def load(self) -> Loaded:
@@ -112,7 +112,8 @@ def ingest(
     with writer.exclusive(catalog):
         if info is not None:
             store.write_info(catalog, info)
-        for instrument in {source.instrument.id: source.instrument for source in sources}.values():
+        listed = (source.instrument for source in sources)
+        for instrument in {each.id: each for each in listed if each is not None}.values():
             writer.write_instrument(catalog, instrument)
         for source in _progress(sources, "storing"):
             series, _ = quality.clean(source.load().series)
@@ -147,7 +148,8 @@ def _check(source: Source, catalog: ParquetDataCatalog | None) -> Report:
     if errors:
         raise DataError("\n".join(f"{source.name}: {error.series}: {error.message}" for error in errors))
     if catalog is not None:
-        writer.check_instrument(catalog, source.instrument)
+        if source.instrument is not None:
+            writer.check_instrument(catalog, source.instrument)
         _check_against(catalog, source, series)
     return report
 
@@ -166,7 +168,7 @@ def check_catalog(catalog: ParquetDataCatalog) -> Report:
     Returns
     -------
     Report
-        Bars first, then open interest, then funding, each by name.
+        Bars first, then open interest, funding, options and wallets, each by name.
     """
     report = Report()
     for bar_type in store.bar_types(catalog):
@@ -175,6 +177,10 @@ def check_catalog(catalog: ParquetDataCatalog) -> Report:
         report += quality.check_series(store.read_open_interest(catalog, instrument_id))
     for instrument_id in store.funding_ids(catalog):
         report += quality.check_series(store.read_funding(catalog, instrument_id))
+    for instrument_id in store.options_ids(catalog):
+        report += quality.check_series(store.read_options_open_interest(catalog, instrument_id))
+    for instrument_id in store.wallet_ids(catalog):
+        report += quality.check_series(store.read_wallet_concentration(catalog, instrument_id))
     return report
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from oi_hedge_catalog import checks
 from oi_hedge_catalog.findings import Finding, Severity, duration, when
+from oi_hedge_catalog.input_series import OptionsSeries, WalletSeries
 from oi_hedge_catalog.series import BarSeries, FundingSeries, OpenInterestSeries, Series
 
 Verdict = Literal["ok", "warnings", "errors"]
@@ -143,6 +144,10 @@ def check_series(series: Series, step_ns: int | None = None, now_ns: int | None 
             findings += checks.check_funding(series)
         case BarSeries():
             findings += checks.check_bars(series)
+        case OptionsSeries():
+            findings += checks.check_options(series)
+        case WalletSeries():
+            findings += checks.check_wallets(series)
     return Report((_summary(series, step),), tuple(findings))
 
 

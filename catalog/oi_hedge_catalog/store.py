@@ -17,8 +17,9 @@ from nautilus_trader.persistence.catalog import ParquetDataCatalog
 from nautilus_trader.persistence.funcs import class_to_filename, urisafe_identifier
 
 from oi_hedge_catalog.errors import CatalogError
+from oi_hedge_catalog.input_series import OptionsSeries, WalletSeries, options_series, wallet_series
 from oi_hedge_catalog.series import BarSeries, FundingSeries, OpenInterestSeries
-from oi_hedge_catalog.types import OpenInterestUpdate
+from oi_hedge_catalog.types import OpenInterestUpdate, OptionsOpenInterest, WalletConcentration
 
 INFO_FILE = "oi_hedge_catalog.json"
 MAX_ROWS_PER_GROUP = 131_072
@@ -120,6 +121,42 @@ def read_funding(
     )
 
 
+def read_options_open_interest(
+    catalog: ParquetDataCatalog,
+    instrument_id: InstrumentId | str,
+    start_ns: int | None = None,
+    end_ns: int | None = None,
+) -> OptionsSeries:
+    """
+    Read the open interest of an underlying's options with `start_ns` <= `ts_init` <= `end_ns`, as columns.
+
+    Raises
+    ------
+    CatalogError
+        If the catalog has no options open interest under that id.
+    """
+    table = _read_table(catalog, OptionsOpenInterest, str(instrument_id), start_ns, end_ns)
+    return options_series(InstrumentId.from_str(str(instrument_id)), table)
+
+
+def read_wallet_concentration(
+    catalog: ParquetDataCatalog,
+    instrument_id: InstrumentId | str,
+    start_ns: int | None = None,
+    end_ns: int | None = None,
+) -> WalletSeries:
+    """
+    Read the concentration of a set of addresses with `start_ns` <= `ts_init` <= `end_ns`, as columns.
+
+    Raises
+    ------
+    CatalogError
+        If the catalog has no wallet concentration under that id.
+    """
+    table = _read_table(catalog, WalletConcentration, str(instrument_id), start_ns, end_ns)
+    return wallet_series(InstrumentId.from_str(str(instrument_id)), table)
+
+
 def read_bars(
     catalog: ParquetDataCatalog,
     bar_type: BarType | str,
@@ -202,6 +239,16 @@ def open_interest_ids(catalog: ParquetDataCatalog) -> list[InstrumentId]:
 def funding_ids(catalog: ParquetDataCatalog) -> list[InstrumentId]:
     """Return the instruments that have funding rates, by id."""
     return [InstrumentId.from_str(name) for name in _identifiers(catalog, FundingRateUpdate)]
+
+
+def options_ids(catalog: ParquetDataCatalog) -> list[InstrumentId]:
+    """Return the underlyings that have options open interest, by id."""
+    return [InstrumentId.from_str(name) for name in _identifiers(catalog, OptionsOpenInterest)]
+
+
+def wallet_ids(catalog: ParquetDataCatalog) -> list[InstrumentId]:
+    """Return the sets of addresses that have a concentration, by id."""
+    return [InstrumentId.from_str(name) for name in _identifiers(catalog, WalletConcentration)]
 
 
 def _identifiers(catalog: ParquetDataCatalog, data_cls: type) -> Iterable[str]:
