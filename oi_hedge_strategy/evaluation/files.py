@@ -4,26 +4,31 @@ import os
 from pathlib import Path
 
 
-def write_text(path: Path, text: str) -> Path:
+def write_bytes(path: Path, content: bytes) -> Path:
     """
-    Write text so that a reader sees the old file or the new one, never a part.
+    Write a file so that a reader sees the old one or the new one, never a part.
 
     Parameters
     ----------
     path : Path
         The file; its folder is made where it is missing.
-    text : str
-        The content, written as UTF-8.
+    content : bytes
+        The content.
 
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
+        with temporary.open("wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
     return path
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write text as UTF-8, in the manner of `write_bytes`."""
+    return write_bytes(path, text.encode("utf-8"))

@@ -134,6 +134,22 @@ class ModelCard:
                 f"{day(end_ns)}; train a newer model with: oi-hedge train --until {day(start_ns)}"
             )
 
+    def check_calibrated(self, source: str) -> None:
+        """
+        Refuse a model whose probabilities were never calibrated: sizing by them would mean nothing.
+
+        Raises
+        ------
+        ModelError
+            If the card names no calibration method.
+
+        """
+        if self.calibration.get("method", "none") in ("", "none"):
+            raise ModelError(
+                f"{source}: its probabilities are not calibrated, and a hedge must not be sized by them; "
+                "calibrate it, as oi-hedge train does, and name the method in the card"
+            )
+
 
 def day(ts: int) -> str:
     """Return the UTC date of a time in nanoseconds."""

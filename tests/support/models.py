@@ -41,7 +41,7 @@ def tiny_card(
         data_fingerprint="0" * 64,
         splits={},
         metrics={},
-        calibration={},
+        calibration={"method": "platt"},
         alert_threshold={head(side, hours): 0.5 for side in SIDES for hours in horizons},
     )
     return replace(card, **changes)
