@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from nautilus_trader.model.data import BarSpecification, BarType
-from nautilus_trader.model.enums import AggregationSource, BarAggregation, PriceType
+from nautilus_trader.model.data import BarType
 from nautilus_trader.model.instruments import Instrument
 
+from oi_hedge_adapters.history.bars import external_bar_type, find_altered_price
 from oi_hedge_adapters.history.manifest import Manifest
 from oi_hedge_adapters.history.spec import SeriesSpec
 from oi_hedge_adapters.history.tables import read_table, to_floats, to_times
@@ -19,12 +19,6 @@ from oi_hedge_catalog.ingest import Loaded
 from oi_hedge_catalog.series import BarSeries, Floats, FundingSeries, OpenInterestSeries, Series, Times
 
 _MINUTE_NS = 60 * 10**9
-_STEPS = (
-    (86_400 * 10**9, BarAggregation.DAY),
-    (3600 * 10**9, BarAggregation.HOUR),
-    (_MINUTE_NS, BarAggregation.MINUTE),
-    (10**9, BarAggregation.SECOND),
-)
 
 
 @dataclass(frozen=True)
@@ -192,19 +186,15 @@ class FileSource:
     def _check_precision(self, rows: _Rows, role: str, precision: int) -> None:
         """Raise if storing a price with `precision` decimals would alter it."""
         price = rows.columns[role]
-        altered = np.flatnonzero(np.abs(np.round(price, precision) - price) > 1e-12 * np.abs(price))
-        if len(altered):
-            row = int(altered[0])
+        row = find_altered_price(price, precision)
+        if row is not None:
             raise DataError(
                 f"{rows.where(row)}: {role} {price[row]!r} has more than the {precision} decimals of "
                 f"{self.instrument.id}; raise its price_precision"
             )
 
     def _bar_type(self) -> BarType:
-        period = self.spec.period_ns
-        size, aggregation = next((size, step) for size, step in _STEPS if period % size == 0)
-        spec = BarSpecification(period // size, aggregation, PriceType.LAST)
-        return BarType(self.instrument.id, spec, AggregationSource.EXTERNAL)
+        return external_bar_type(self.instrument.id, self.spec.period_ns)
 
 
 def file_sources(manifest: Manifest, data: Path) -> list[FileSource]:
