@@ -121,6 +121,14 @@ def feed(state: MarketState, stream: Stream, venue: str, ts: int, fields: Sequen
         state.update_open_interest(venue, ts, fields[0])
     elif stream is Stream.FUNDING:
         state.update_funding(venue, ts, fields[0], fields[1])
+    elif stream is Stream.LONG_SHORT_RATIO:
+        state.update_long_short_ratio(venue, ts, fields[0])
+    elif stream is Stream.LIQUIDATIONS:
+        state.update_liquidations(venue, ts, fields[0], fields[1])
+    elif stream is Stream.OPTIONS_OPEN_INTEREST:
+        state.update_options_open_interest(venue, ts, fields[0])
+    elif stream is Stream.WALLET_CONCENTRATION:
+        state.update_wallet_concentration(venue, ts, fields[0])
     else:
         high, low, close, volume = fields
         state.update_bar(venue, stream is Stream.SPOT, ts, high, low, close, volume)

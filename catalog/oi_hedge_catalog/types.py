@@ -197,6 +197,49 @@ class OpenInterestUpdate(CatalogData):
     notional_usd: float | None
 
 
+class LongShortRatio(CatalogData):
+    """
+    Part of the accounts with a position in an instrument that is long.
+
+    Parameters
+    ----------
+    long_share : float
+        Accounts that are net long over all with a position, from 0 to 1.
+    """
+
+    FIELDS = (("long_share", pa.float64(), False),)
+
+    __slots__ = ("long_share",)
+
+    long_share: float
+
+    @property
+    def ratio(self) -> float:
+        """Long accounts over short accounts; infinite where none is short."""
+        return self.long_share / (1.0 - self.long_share) if self.long_share < 1.0 else float("inf")
+
+
+class LiquidationRecord(CatalogData):
+    """
+    Positions of one instrument that a venue closed by force at one moment.
+
+    Parameters
+    ----------
+    long_quantity, short_quantity : float
+        Long and short positions closed, in the base coin; one of them is 0 for a single order.
+    price : float
+        Mean price of the closing, in USD.
+    """
+
+    FIELDS = tuple((name, pa.float64(), False) for name in ("long_quantity", "short_quantity", "price"))
+
+    __slots__ = ("long_quantity", "price", "short_quantity")
+
+    long_quantity: float
+    short_quantity: float
+    price: float
+
+
 class OptionsOpenInterest(CatalogData):
     """
     Open interest of all options of one underlying at one moment, one-sided, by strike, expiry and side.
@@ -340,11 +383,11 @@ class WalletConcentration(CatalogData):
     block: int | None
 
 
-def options_id(coin: str, venue: str) -> InstrumentId:
+def options_id(coin: str, venue: str = "DERIBIT") -> InstrumentId:
     """Return the id of the options of `coin` at `venue`, such as ``ETH-OPTIONS.DERIBIT``."""
     return parse_instrument_id(f"{coin}-OPTIONS.{venue}")
 
 
-def wallet_id(coin: str, chain: str, group: str = "") -> InstrumentId:
+def wallet_id(coin: str, group: str = "", chain: str = "ETHEREUM") -> InstrumentId:
     """Return the id of a set of addresses: ``ETH.ETHEREUM``, or ``ETH-WHALE.ETHEREUM`` for a group of it."""
     return parse_instrument_id(f"{coin}-{group.upper()}.{chain}" if group else f"{coin}.{chain}")

@@ -7,11 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oi_hedge_strategy.state.asof import AsOfSampler
+from oi_hedge_strategy.state.flow import NEVER, HourlyFlow
 from oi_hedge_strategy.state.liquidation_map import LiquidationMap
 from oi_hedge_strategy.state.schema import CHANNELS, MAX_FIELDS, NANOSECONDS_PER_HOUR, StateSchema, Stream
 
 Singles = NDArray[np.float32]
 _MINUTES_PER_8H = 480.0
+LIQUIDATION_FLOOR = 1e-6
+"""Added to the share of open interest that was liquidated, so that an hour without any has a logarithm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class MarketState:
 
     def __init__(self, schema: StateSchema) -> None:
         self.schema = schema
+        self._max_age_ns = int(schema.max_age_hours * NANOSECONDS_PER_HOUR)
         self._venues = {venue: slot for slot, venue in enumerate(schema.venues)}
         self._sampler = AsOfSampler(MAX_FIELDS, schema.offsets_ns, int(schema.resolution_seconds * 1e9))
         self._rows: dict[tuple[int, Stream], int] = {}
@@ -65,6 +69,9 @@ class MarketState:
         self._pending_ts = -1
         self._maps: dict[int, LiquidationMap] = {}
         self._spot: dict[int, tuple[int, float]] = {}
+        self._interest: dict[int, tuple[int, float]] = {}
+        self._flows: dict[int, HourlyFlow] = {}
+        self._next_expiry = NEVER
         self._targets = (np.zeros(0, np.int64),) * 3
         venues, channels, offsets = schema.shape
         bands = len(schema.liquidation_map.bands) - 1
@@ -92,6 +99,28 @@ class MarketState:
         """Take in a funding rate per its own interval known at `ts`."""
         self._put(ts, Stream.FUNDING, venue, (rate * _MINUTES_PER_8H / interval_minutes,))
 
+    def update_long_short_ratio(self, venue: str, ts: int, ratio: float) -> None:
+        """Take in long over short accounts known at `ts`."""
+        self._put(ts, Stream.LONG_SHORT_RATIO, venue, (ratio,))
+
+    def update_liquidations(self, venue: str, ts: int, long_quantity: float, short_quantity: float) -> None:
+        """
+        Take in long and short positions that were liquidated, in base coin, known at `ts`.
+
+        The channels hold the logarithm of `LIQUIDATION_FLOOR` plus what was liquidated in the last sixty
+        clock minutes over the venue's open interest. They are known from the first event on, change with
+        each event and whenever a minute leaves the hour, and are masked where open interest is not known.
+        """
+        self._put(ts, Stream.LIQUIDATIONS, venue, (long_quantity, short_quantity))
+
+    def update_options_open_interest(self, venue: str, ts: int, put_call_ratio: float) -> None:
+        """Take in the put/call ratio of options open interest known at `ts`."""
+        self._put(ts, Stream.OPTIONS_OPEN_INTEREST, venue, (put_call_ratio,))
+
+    def update_wallet_concentration(self, venue: str, ts: int, herfindahl: float) -> None:
+        """Take in the Herfindahl index of a chain's wallets known at `ts`."""
+        self._put(ts, Stream.WALLET_CONCENTRATION, venue, (herfindahl,))
+
     def sample(self, now: int) -> Snapshot:
         """
         Return what was known at `now`.
@@ -103,6 +132,7 @@ class MarketState:
 
         """
         self._flush()
+        self._expire(now)
         out = self._snapshot
         if self._rows:
             rows, fields, targets = self._targets
@@ -138,6 +168,7 @@ class MarketState:
     def _flush(self) -> None:
         if not self._pending:
             return
+        self._expire(self._pending_ts)
         if len(self._pending) > 1:
             self._pending.sort(key=lambda event: event[:2])
         for stream, slot, fields in self._pending:
@@ -155,6 +186,14 @@ class MarketState:
             fields = (log(close),)
         elif stream is Stream.OPEN_INTEREST:
             self._map(slot).update_open_interest(ts, fields[0])
+            self._interest[slot] = ts, fields[0]
+            fields = (_log_or_nan(fields[0]),)
+        elif stream is Stream.LIQUIDATIONS:
+            flow = self._flows.setdefault(slot, HourlyFlow())
+            flow.add(ts, *fields)
+            self._next_expiry = min(self._next_expiry, flow.expires)
+            fields = self._liquidated(slot, ts, flow)
+        elif stream in (Stream.LONG_SHORT_RATIO, Stream.OPTIONS_OPEN_INTEREST):
             fields = (_log_or_nan(fields[0]),)
         self._sampler.append(self._row(slot, stream), ts, fields)
 
@@ -163,6 +202,25 @@ class MarketState:
         known_at, spot = self._spot.get(slot, (-1, nan))
         fresh = known_at >= 0 and ts - known_at <= NANOSECONDS_PER_HOUR
         return log(price / spot) if fresh else nan
+
+    def _expire(self, now: int) -> None:
+        """Note the liquidations of the last hour anew at each moment up to `now` when a minute leaves it."""
+        while self._next_expiry <= now:
+            ts = self._next_expiry
+            for slot, flow in self._flows.items():
+                if flow.expires == ts:
+                    flow.expire()
+                    fields = self._liquidated(slot, ts, flow)
+                    self._sampler.append(self._row(slot, Stream.LIQUIDATIONS), ts, fields)
+            self._next_expiry = min(flow.expires for flow in self._flows.values())
+
+    def _liquidated(self, slot: int, ts: int, flow: HourlyFlow) -> tuple[float, float]:
+        """Return the log of long and short liquidations over open interest, NaN where that is not known."""
+        known_at, interest = self._interest.get(slot, (-1, nan))
+        if known_at < 0 or not interest > 0.0 or ts - known_at > self._max_age_ns:
+            return nan, nan
+        longs, shorts = flow.sums
+        return log(LIQUIDATION_FLOOR + longs / interest), log(LIQUIDATION_FLOOR + shorts / interest)
 
     def _map(self, slot: int) -> LiquidationMap:
         found = self._maps.get(slot)

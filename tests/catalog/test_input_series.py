@@ -26,7 +26,7 @@ from oi_hedge_catalog.types import options_id, wallet_id
 
 HOUR = 3_600_000_000_000
 START = 1_700_000_000 // 3600 * HOUR
-OPTIONS, WALLETS = options_id("ETH", "DERIBIT"), wallet_id("ETH", "ETHEREUM")
+OPTIONS, WALLETS = options_id("ETH"), wallet_id("ETH")
 EXPIRY = START + 1000 * HOUR
 
 
@@ -58,7 +58,7 @@ def append(catalog, series):
 def test_ids_name_coin_place_and_group():
     assert str(OPTIONS) == "ETH-OPTIONS.DERIBIT"
     assert str(WALLETS) == "ETH.ETHEREUM"
-    assert str(wallet_id("ETH", "ETHEREUM", "whale")) == "ETH-WHALE.ETHEREUM"
+    assert str(wallet_id("ETH", "whale")) == "ETH-WHALE.ETHEREUM"
 
 
 def test_the_put_call_ratio_is_puts_over_calls():
@@ -222,7 +222,7 @@ def test_the_engine_delivers_what_is_stored_whole_and_in_chunks(catalog, chunk_s
     sets = [wallets(hour, block=None if hour % 3 else hour) for hour in range(30)]
     append(catalog, options_series(OPTIONS, chains))
     append(catalog, wallet_series(WALLETS, sets))
-    other = wallet_id("ETH", "ETHEREUM", "whale")
+    other = wallet_id("ETH", "whale")
     append(
         catalog, wallet_series(other, [WalletConcentration(other, 1, 1.0, 1, 1.0, 1.0, 0.0, 1, START, START)])
     )
