@@ -8,6 +8,7 @@ import pandas as pd
 
 from oi_hedge_catalog.findings import Finding, Severity, duration, when
 from oi_hedge_catalog.input_series import OptionsSeries, WalletSeries
+from oi_hedge_catalog.positioning import LiquidationSeries, LongShortSeries
 from oi_hedge_catalog.series import BarSeries, Floats, FundingSeries, OpenInterestSeries, Series, Times
 
 LEVEL_WINDOW = 12
@@ -156,6 +157,24 @@ def check_wallets(series: WalletSeries) -> Iterator[Finding]:
         text = "changes: the set of addresses is another one, so the figures do not compare"
         yield _at(series, rows, Severity.WARNING, "address_set", "addresses", text)
     yield from _check_jumps(series, "total", series.total)
+
+
+def check_long_short(series: LongShortSeries) -> Iterator[Finding]:
+    """Find shares outside their range."""
+    rows = np.flatnonzero((series.long_share < 0.0) | (series.long_share > 1.0))
+    if len(rows):
+        yield _at(series, rows, Severity.ERROR, "share", "long_share", "is not between 0 and 1")
+
+
+def check_liquidations(series: LiquidationSeries) -> Iterator[Finding]:
+    """Find quantities below zero and prices that are none."""
+    for name in ("long_quantity", "short_quantity"):
+        rows = np.flatnonzero(getattr(series, name) < 0.0)
+        if len(rows):
+            yield _at(series, rows, Severity.ERROR, "negative", name, "is below zero")
+    rows = np.flatnonzero(series.price <= 0.0)
+    if len(rows):
+        yield _at(series, rows, Severity.ERROR, "negative", "price", "is not positive")
 
 
 def _check_jumps(series: Series, name: str, values: Floats) -> Iterator[Finding]:

@@ -168,7 +168,8 @@ def check_catalog(catalog: ParquetDataCatalog) -> Report:
     Returns
     -------
     Report
-        Bars first, then open interest, funding, options and wallets, each by name.
+        Bars first, then open interest, funding, long/short ratios, liquidations, options and wallets, each
+        by name.
     """
     report = Report()
     for bar_type in store.bar_types(catalog):
@@ -177,6 +178,10 @@ def check_catalog(catalog: ParquetDataCatalog) -> Report:
         report += quality.check_series(store.read_open_interest(catalog, instrument_id))
     for instrument_id in store.funding_ids(catalog):
         report += quality.check_series(store.read_funding(catalog, instrument_id))
+    for instrument_id in store.long_short_ids(catalog):
+        report += quality.check_series(store.read_long_short(catalog, instrument_id))
+    for instrument_id in store.liquidation_ids(catalog):
+        report += quality.check_series(store.read_liquidations(catalog, instrument_id))
     for instrument_id in store.options_ids(catalog):
         report += quality.check_series(store.read_options_open_interest(catalog, instrument_id))
     for instrument_id in store.wallet_ids(catalog):

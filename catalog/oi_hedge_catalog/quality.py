@@ -10,6 +10,7 @@ import numpy as np
 from oi_hedge_catalog import checks
 from oi_hedge_catalog.findings import Finding, Severity, duration, when
 from oi_hedge_catalog.input_series import OptionsSeries, WalletSeries
+from oi_hedge_catalog.positioning import LiquidationSeries, LongShortSeries
 from oi_hedge_catalog.series import BarSeries, FundingSeries, OpenInterestSeries, Series
 
 Verdict = Literal["ok", "warnings", "errors"]
@@ -105,10 +106,13 @@ def _finding(series: Series, row: int, severity: Severity, code: str, text: str,
 
 
 def regular_step(series: Series) -> int:
-    """Return the step of `series` in ns: of its bar type, else the most frequent distance of rows."""
+    """Return the step of `series` in ns: of its bar type, else the most frequent distance of rows.
+
+    Liquidations come as they happen and have none, 0.
+    """
     if isinstance(series, BarSeries):
         return int(series.bar_type.spec.timedelta.total_seconds()) * 1_000_000_000
-    if len(series) < 2:
+    if len(series) < 2 or isinstance(series, LiquidationSeries):
         return 0
     steps, counts = np.unique(np.diff(series.ts_event), return_counts=True)
     return int(steps[np.argmax(counts)])
@@ -144,6 +148,10 @@ def check_series(series: Series, step_ns: int | None = None, now_ns: int | None 
             findings += checks.check_funding(series)
         case BarSeries():
             findings += checks.check_bars(series)
+        case LongShortSeries():
+            findings += checks.check_long_short(series)
+        case LiquidationSeries():
+            findings += checks.check_liquidations(series)
         case OptionsSeries():
             findings += checks.check_options(series)
         case WalletSeries():

@@ -18,8 +18,15 @@ from nautilus_trader.persistence.funcs import class_to_filename, urisafe_identif
 
 from oi_hedge_catalog.errors import CatalogError
 from oi_hedge_catalog.input_series import OptionsSeries, WalletSeries, options_series, wallet_series
+from oi_hedge_catalog.positioning import LiquidationSeries, LongShortSeries
 from oi_hedge_catalog.series import BarSeries, FundingSeries, OpenInterestSeries
-from oi_hedge_catalog.types import OpenInterestUpdate, OptionsOpenInterest, WalletConcentration
+from oi_hedge_catalog.types import (
+    LiquidationRecord,
+    LongShortRatio,
+    OpenInterestUpdate,
+    OptionsOpenInterest,
+    WalletConcentration,
+)
 
 INFO_FILE = "oi_hedge_catalog.json"
 MAX_ROWS_PER_GROUP = 131_072
@@ -119,6 +126,44 @@ def read_funding(
         next_funding_ns=table["next_funding_ns"].fill_null(0).to_numpy().astype(np.int64),
         **_times(table),
     )
+
+
+def read_long_short(
+    catalog: ParquetDataCatalog,
+    instrument_id: InstrumentId | str,
+    start_ns: int | None = None,
+    end_ns: int | None = None,
+) -> LongShortSeries:
+    """
+    Read the long/short ratios of an instrument with `start_ns` <= `ts_init` <= `end_ns`, as columns.
+
+    Raises
+    ------
+    CatalogError
+        If the catalog has none of the instrument.
+    """
+    table = _read_table(catalog, LongShortRatio, str(instrument_id), start_ns, end_ns)
+    values = {name: table[name].to_numpy() for name in LongShortSeries.VALUES}
+    return LongShortSeries(id=InstrumentId.from_str(str(instrument_id)), **values, **_times(table))
+
+
+def read_liquidations(
+    catalog: ParquetDataCatalog,
+    instrument_id: InstrumentId | str,
+    start_ns: int | None = None,
+    end_ns: int | None = None,
+) -> LiquidationSeries:
+    """
+    Read the liquidations of an instrument with `start_ns` <= `ts_init` <= `end_ns`, as columns.
+
+    Raises
+    ------
+    CatalogError
+        If the catalog has none of the instrument.
+    """
+    table = _read_table(catalog, LiquidationRecord, str(instrument_id), start_ns, end_ns)
+    values = {name: table[name].to_numpy() for name in LiquidationSeries.VALUES}
+    return LiquidationSeries(id=InstrumentId.from_str(str(instrument_id)), **values, **_times(table))
 
 
 def read_options_open_interest(
@@ -239,6 +284,16 @@ def open_interest_ids(catalog: ParquetDataCatalog) -> list[InstrumentId]:
 def funding_ids(catalog: ParquetDataCatalog) -> list[InstrumentId]:
     """Return the instruments that have funding rates, by id."""
     return [InstrumentId.from_str(name) for name in _identifiers(catalog, FundingRateUpdate)]
+
+
+def long_short_ids(catalog: ParquetDataCatalog) -> list[InstrumentId]:
+    """Return the instruments that have long/short ratios, by id."""
+    return [InstrumentId.from_str(name) for name in _identifiers(catalog, LongShortRatio)]
+
+
+def liquidation_ids(catalog: ParquetDataCatalog) -> list[InstrumentId]:
+    """Return the instruments that have liquidations, by id."""
+    return [InstrumentId.from_str(name) for name in _identifiers(catalog, LiquidationRecord)]
 
 
 def options_ids(catalog: ParquetDataCatalog) -> list[InstrumentId]:

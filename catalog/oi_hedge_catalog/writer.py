@@ -22,6 +22,7 @@ from nautilus_trader.persistence.catalog import ParquetDataCatalog
 
 from oi_hedge_catalog.errors import CatalogError, DataError
 from oi_hedge_catalog.input_series import OptionsSeries, WalletSeries
+from oi_hedge_catalog.positioning import LiquidationSeries, LongShortSeries
 from oi_hedge_catalog.series import BarSeries, FundingSeries, OpenInterestSeries, Series, Times
 from oi_hedge_catalog.store import (
     MAX_ROWS_PER_GROUP,
@@ -30,6 +31,8 @@ from oi_hedge_catalog.store import (
     file_name,
     read_bars,
     read_funding,
+    read_liquidations,
+    read_long_short,
     read_open_interest,
     read_options_open_interest,
     read_wallet_concentration,
@@ -127,6 +130,10 @@ def read_stored(catalog: ParquetDataCatalog, like: Series) -> Series | None:
             return read_funding(catalog, like.id, _file_start(catalog, like, start))
         case BarSeries():
             return read_bars(catalog, like.bar_type, _file_start(catalog, like, start))
+        case LongShortSeries():
+            return read_long_short(catalog, like.id, _file_start(catalog, like, start))
+        case LiquidationSeries():
+            return read_liquidations(catalog, like.id, _file_start(catalog, like, start))
         case OptionsSeries():
             return read_options_open_interest(catalog, like.id, _file_start(catalog, like, start))
         case WalletSeries():
