@@ -14,12 +14,21 @@ from numpy.typing import NDArray
 from oi_hedge_catalog import store
 from oi_hedge_catalog.errors import CatalogError
 from oi_hedge_catalog.series import BarSeries
+from oi_hedge_catalog.types import options_id, wallet_id
 from oi_hedge_strategy.cascades import HourlyMarket
 from oi_hedge_strategy.state import MarketState, Snapshot, Stream
 from oi_hedge_strategy.state.schema import NANOSECONDS_PER_HOUR
 
 SPOT_SUFFIX = "_SPOT"
 DECISION_LAG_NS = 10_000_000_000
+_Events = tuple[NDArray[np.int64], NDArray[np.int8], NDArray[np.int16], NDArray[np.float64]]
+_SLOT_STREAMS = (
+    Stream.PERPETUAL,
+    Stream.OPEN_INTEREST,
+    Stream.OPTIONS_OPEN_INTEREST,
+    Stream.WALLET_CONCENTRATION,
+)
+"""Streams that make a venue one of the model's; the others only add to what a venue has."""
 
 
 def venue_slot(instrument_id: InstrumentId) -> str:
@@ -54,6 +63,8 @@ class AssetHistory:
         Its venue slot.
     fields : float64 array, shape (events, 4)
         Bars: high, low, close, volume. Open interest: quantity. Funding: rate, interval in minutes.
+        Long/short: ratio. Liquidations: long, short quantity. Options: put/call ratio. Wallets: Herfindahl
+        index.
     bars : float64 array, shape (bars, 4)
         The reference's hourly bars: high, low, close, volume.
     bar_ts : int64 array, shape (bars,)
@@ -94,9 +105,9 @@ class AssetHistory:
         return HourlyMarket(ts, grid[:, 0], grid[:, 1], grid[:, 2], interest)
 
     def live_venues(self, within_days: float = 90.0) -> set[str]:
-        """Return venues whose perpetual bars or open interest reach the last `within_days`."""
+        """Return venues with perpetual bars, open interest, options or wallets in the last `within_days`."""
         recent = self.ts >= self.ts[-1] - int(within_days * 24 * NANOSECONDS_PER_HOUR)
-        traded = np.isin(self.stream, (Stream.PERPETUAL, Stream.OPEN_INTEREST))
+        traded = np.isin(self.stream, _SLOT_STREAMS)
         return {self.venues[at] for at in np.unique(self.venue[recent & traded])}
 
     def open_interest_days(self) -> float:
@@ -145,7 +156,7 @@ def load_history(
     catalog: ParquetDataCatalog, asset: str, reference: InstrumentId | None = None, end_ns: int | None = None
 ) -> AssetHistory:
     """
-    Read one asset's hourly bars, open interest and funding of all venues.
+    Read one asset's hourly bars, open interest, funding and further inputs of all venues.
 
     Parameters
     ----------
@@ -181,7 +192,8 @@ def load_history(
     chosen = reference if reference is not None else max(sizes, key=lambda i: (sizes[i], str(i)))
     if chosen not in sizes:
         raise CatalogError(f"{catalog.path}: no hourly bars of {chosen}; there are {sorted(map(str, sizes))}")
-    venues = tuple(sorted({venue_slot(i) for i in instruments}))
+    unlisted = _unlisted_ids(catalog, asset)
+    venues = tuple(sorted({venue_slot(i) for i in (*instruments, *unlisted)}))
     parts = [_bar_events(each, is_spot(instruments[i]), venues) for i, each in bars.items()]
     for i in interest_ids:
         interest = store.read_open_interest(catalog, i, end_ns=end_ns)
@@ -193,6 +205,8 @@ def load_history(
             funding = funding.take(funding.interval > 0)
             terms = (funding.rate, funding.interval.astype(np.float64))
             parts.append(_events(funding.ts_init, Stream.FUNDING, venues.index(venue_slot(i)), terms))
+    for i in (*instruments, *unlisted):
+        parts += _input_events(catalog, i, venues.index(venue_slot(i)), end_ns)
     ts, stream, venue, fields = (np.concatenate(each) for each in zip(*parts, strict=True))
     order = np.lexsort((venue, stream, ts))
     price = bars[chosen]
@@ -210,15 +224,43 @@ def load_history(
     )
 
 
+def _unlisted_ids(catalog: ParquetDataCatalog, asset: str) -> list[InstrumentId]:
+    """Return the ids of the asset's options and wallets, which are no instruments, where there are some."""
+    options, wallets = options_id(asset), wallet_id(asset)
+    found = [options] if options in store.options_ids(catalog) else []
+    return [*found, wallets] if wallets in store.wallet_ids(catalog) else found
+
+
+def _input_events(
+    catalog: ParquetDataCatalog, instrument_id: InstrumentId, venue: int, end_ns: int | None
+) -> list[_Events]:
+    """Return the further inputs that the catalog has under an id."""
+    parts = []
+    if instrument_id in store.long_short_ids(catalog):
+        accounts = store.read_long_short(catalog, instrument_id, end_ns=end_ns)
+        long, short = accounts.long_share, 1.0 - accounts.long_share
+        ratio = np.divide(long, short, out=np.full(long.size, np.inf), where=short > 0.0)
+        parts.append(_events(accounts.ts_init, Stream.LONG_SHORT_RATIO, venue, (ratio,)))
+    if instrument_id in store.liquidation_ids(catalog):
+        closed = store.read_liquidations(catalog, instrument_id, end_ns=end_ns)
+        sides = (closed.long_quantity, closed.short_quantity)
+        parts.append(_events(closed.ts_init, Stream.LIQUIDATIONS, venue, sides))
+    if instrument_id in store.options_ids(catalog):
+        options = store.read_options_open_interest(catalog, instrument_id, end_ns=end_ns)
+        ratio = options.put_call_ratio
+        parts.append(_events(options.ts_init, Stream.OPTIONS_OPEN_INTEREST, venue, (ratio,)))
+    if instrument_id in store.wallet_ids(catalog):
+        wallets = store.read_wallet_concentration(catalog, instrument_id, end_ns=end_ns)
+        parts.append(_events(wallets.ts_init, Stream.WALLET_CONCENTRATION, venue, (wallets.herfindahl,)))
+    return parts
+
+
 def doubled_slots(instruments: Sequence[Instrument]) -> list[tuple[InstrumentId, InstrumentId]]:
     """Return pairs of perpetuals, or of spot pairs, at one venue: one asset's series would be mixed."""
     taken: dict[tuple[str, bool], InstrumentId] = {}
     firsts = [taken.setdefault((venue_slot(each.id), is_spot(each)), each.id) for each in instruments]
     pairs = zip(firsts, (each.id for each in instruments), strict=True)
     return [(first, found) for first, found in pairs if first != found]
-
-
-_Events = tuple[NDArray[np.int64], NDArray[np.int8], NDArray[np.int16], NDArray[np.float64]]
 
 
 def _bar_events(bars: BarSeries, spot: bool, venues: tuple[str, ...]) -> _Events:
