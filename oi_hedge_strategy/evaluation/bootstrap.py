@@ -105,13 +105,34 @@ def estimate(
         Why the statistic may not be defined, in words.
 
     """
-    value = float(statistic(*series))
+    resampled = statistic(*(values[drawn] for values in series))
+    return resampled_estimate(float(statistic(*series)), resampled, series[0].size, bootstrap, undefined)
+
+
+def resampled_estimate(
+    value: float, resampled: Floats, days: int, bootstrap: BlockBootstrap, undefined: str
+) -> Estimate:
+    """
+    Return a figure with the interval of its resampled values.
+
+    Parameters
+    ----------
+    value : float
+        The figure, NaN where it is not defined.
+    resampled : float64 array, shape (resamples,)
+        The same figure of each resample, NaN where it is not defined.
+    days : int
+        How many days there were to draw from.
+    bootstrap : BlockBootstrap
+        How the interval is made.
+    undefined : str
+        Why the figure may not be defined, in words.
+
+    """
     if not math.isfinite(value):
         return Estimate(None, reason=undefined)
-    days = series[0].size
     if days < bootstrap.min_days:
         return Estimate(value, reason=f"an interval needs at least {bootstrap.min_days} days, found {days}")
-    resampled = statistic(*(values[drawn] for values in series))
     if np.isfinite(resampled).mean() < bootstrap.level:
         return Estimate(value, reason=f"no interval, as too many resamples are not defined: {undefined}")
     return Estimate(value, *bootstrap.interval(resampled))

@@ -139,12 +139,22 @@ def judge_alerts(
     )
 
 
-def alert_episodes(alert: Bools) -> list[tuple[int, int]]:
-    """Return first and last row of each run of alerts, runs one row apart merged."""
+def alert_episodes(alert: Bools, position: NDArray[np.int64] | None = None) -> list[tuple[int, int]]:
+    """
+    Return first and last row of each run of alerts, runs one row apart merged.
+
+    Parameters
+    ----------
+    alert : bool array, shape (n,)
+        The alerts.
+    position : int64 array, shape (n,), optional
+        Where each row stands on a regular grid, for rows that leave some of it out.
+
+    """
     rows = np.flatnonzero(alert)
     if rows.size == 0:
         return []
-    breaks = np.flatnonzero(np.diff(rows) > 2)
+    breaks = np.flatnonzero(np.diff(rows if position is None else position[rows]) > 2)
     firsts = rows[np.concatenate([[0], breaks + 1])]
     lasts = rows[np.concatenate([breaks, [rows.size - 1]])]
     return [(int(first), int(last)) for first, last in zip(firsts, lasts, strict=True)]
