@@ -11,7 +11,7 @@ from oi_hedge_strategy.cascades import CascadeDefinition
 from oi_hedge_strategy.state.schema import StateSchema
 
 CARD_KEY = "oi_hedge_card"
-CARD_VERSION = 1
+CARD_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,15 @@ class ModelCard:
     parity : float
         Largest difference between the torch network and the exported graph.
     parameters : int
-        How many the network has.
+        How many the network has, all ensemble members together.
+    architecture : str
+        The kind of network.
+    members : int
+        Networks whose logits and moves the graph averages.
+    quantile_levels : tuple of float
+        Levels of the predicted quantiles of the moves.
+    walk_forward : mapping
+        Out-of-sample scores beside the baselines, of the walk-forward that the model stems from.
 
     """
 
@@ -73,6 +81,10 @@ class ModelCard:
     reference: Mapping[str, Any] = field(default_factory=dict)
     parity: float = 0.0
     parameters: int = 0
+    architecture: str = ""
+    members: int = 1
+    quantile_levels: tuple[float, ...] = ()
+    walk_forward: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Return the card as JSON."""
@@ -104,7 +116,7 @@ class ModelCard:
             cascade = fields["cascade"]
             cascade["horizons_hours"] = tuple(cascade["horizons_hours"])
             fields["cascade"] = CascadeDefinition(**cascade)
-            for name in ("channels_seen", "assets"):
+            for name in ("channels_seen", "assets", "quantile_levels"):
                 fields[name] = tuple(fields[name])
             return cls(**fields)
         except (KeyError, TypeError, ValueError) as error:

@@ -15,29 +15,33 @@ from oi_hedge_strategy.cascades import SIDES
 from oi_hedge_strategy.forecast.card import CARD_KEY, ModelCard
 from oi_hedge_strategy.state import Snapshot
 
-INPUTS = ("values", "mask", "age", "liquidation_map")
-OUTPUT = "forecast"
+INPUTS = ("values", "mask", "age", "liquidation_map", "clock")
+OUTPUTS = ("forecast", "quantiles")
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """
-    Hold one prediction; arrays have shape (sides, horizons).
+    Hold one prediction.
 
     Parameters
     ----------
-    probability : float32 array
+    probability : float32 array, shape (sides, horizons)
         Calibrated probability of a cascade to the side within the horizon.
-    adverse : float32 array
-        Expected change of the price to the side over the horizon if it comes, as a fraction.
-    favourable : float32 array
-        Expected change to the other side if it does not; not negative.
+    adverse : float32 array, shape (sides, horizons)
+        Expected change of the price to the side over the horizon if it comes, as a fraction: the mean of its
+        predicted quantiles.
+    favourable : float32 array, shape (sides, horizons)
+        Expected change to the other side if it does not, likewise; not negative.
+    quantiles : float32 array, shape (2, levels, sides, horizons)
+        Quantiles of the two changes at the card's levels, adverse first.
 
     """
 
     probability: NDArray[np.float32]
     adverse: NDArray[np.float32]
     favourable: NDArray[np.float32]
+    quantiles: NDArray[np.float32]
 
     @property
     def is_sane(self) -> bool:
@@ -73,15 +77,18 @@ class Forecaster:
         venues, channels, offsets = self.card.schema.shape
         bands = len(self.card.schema.liquidation_map.bands) - 1
         grid = (1, venues, channels, offsets)
-        shapes = dict(zip(INPUTS, (grid, grid, grid, (1, 2, bands)), strict=True))
-        out = (1, 3, len(SIDES), len(self.card.cascade.horizons_hours))
+        shapes = dict(zip(INPUTS, (grid, grid, grid, (1, 2, bands), (1, 2)), strict=True))
+        heads = len(SIDES), len(self.card.cascade.horizons_hours)
+        levels = len(self.card.quantile_levels)
+        out = dict(zip(OUTPUTS, ((1, 3, *heads), (1, 2, levels, *heads)), strict=True))
         _check_shapes(self._session, shapes, out, source)
         self._inputs = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
-        self._output = np.zeros(out, np.float32)
+        self._outputs = {name: np.zeros(shape, np.float32) for name, shape in out.items()}
         self._binding = self._session.io_binding()
         for name, array in self._inputs.items():
             self._binding.bind_input(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
-        self._binding.bind_output(OUTPUT, "cpu", 0, np.float32, out, self._output.ctypes.data)
+        for name, array in self._outputs.items():
+            self._binding.bind_output(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
 
     @classmethod
     def load(cls, path: Path | str) -> Self:
@@ -105,8 +112,8 @@ class Forecaster:
         for name, array in self._inputs.items():
             np.copyto(array, getattr(snapshot, name))
         self._session.run_with_iobinding(self._binding)
-        probability, adverse, favourable = self._output[0].copy()
-        return Forecast(probability, adverse, favourable)
+        forecast, quantiles = (array[0].copy() for array in self._outputs.values())
+        return Forecast(*forecast, quantiles)
 
 
 def _open_session(model: bytes, source: str) -> ort.InferenceSession:
@@ -133,14 +140,17 @@ def _read_card(session: ort.InferenceSession, source: str) -> ModelCard:
 
 
 def _check_shapes(
-    session: ort.InferenceSession, inputs: dict[str, tuple[int, ...]], output: tuple[int, ...], source: str
+    session: ort.InferenceSession,
+    inputs: dict[str, tuple[int, ...]],
+    outputs: dict[str, tuple[int, ...]],
+    source: str,
 ) -> None:
     found = {each.name: tuple(each.shape) for each in session.get_inputs()}
     if found != inputs:
         raise ModelError(f"{source}: expected inputs {inputs} by its card, was {found}; train it anew")
     found = {each.name: tuple(each.shape) for each in session.get_outputs()}
-    if found != {OUTPUT: output}:
-        raise ModelError(f"{source}: expected output {output} by its card, was {found}; train it anew")
+    if found != outputs:
+        raise ModelError(f"{source}: expected outputs {outputs} by its card, was {found}; train it anew")
     types = {each.type for each in (*session.get_inputs(), *session.get_outputs())}
     if types != {"tensor(float)"}:
         raise ModelError(f"{source}: expected 32-bit floats only, was {sorted(types)}; train it anew")

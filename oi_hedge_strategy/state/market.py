@@ -13,6 +13,8 @@ from oi_hedge_strategy.state.schema import CHANNELS, MAX_FIELDS, NANOSECONDS_PER
 
 Singles = NDArray[np.float32]
 _MINUTES_PER_8H = 480.0
+_WEEK_NS = 7 * 24 * NANOSECONDS_PER_HOUR
+_FIRST_MONDAY_NS = 4 * 24 * NANOSECONDS_PER_HOUR
 LIQUIDATION_FLOOR = 1e-6
 """Added to the share of open interest that was liquidated, so that an hour without any has a logarithm."""
 
@@ -32,6 +34,8 @@ class Snapshot:
         Hours from the value to the moment it stands for, zero where masked.
     liquidation_map : float32 array, shape (1, sides, bands)
         Positions that would be liquidated over aggregate open interest; longs below, shorts above.
+    clock : float32 array, shape (1, 2)
+        Hours since midnight and since Monday's midnight, UTC.
 
     """
 
@@ -39,10 +43,11 @@ class Snapshot:
     mask: Singles
     age: Singles
     liquidation_map: Singles
+    clock: Singles
 
     def copy(self) -> "Snapshot":
         """Return a snapshot that the next sample leaves alone."""
-        return Snapshot(self.values.copy(), self.mask.copy(), self.age.copy(), self.liquidation_map.copy())
+        return Snapshot(*(getattr(self, name).copy() for name in self.__slots__))
 
 
 class MarketState:
@@ -82,6 +87,7 @@ class MarketState:
             self._mask.reshape(shape),
             self._age.reshape(shape),
             np.zeros((1, 2, bands), np.float32),
+            np.zeros((1, 2), np.float32),
         )
 
     def update_bar(
@@ -144,6 +150,7 @@ class MarketState:
             self._mask[targets] = known
             self._age[targets] = hours * known
         out.liquidation_map[0] = self.liquidation_density()
+        out.clock[0] = clock_hours(now)
         return out
 
     def liquidation_density(self) -> NDArray[np.float64]:
@@ -245,6 +252,12 @@ class MarketState:
         ]
         rows, fields, targets = np.array(found, dtype=np.int64).T
         self._targets = rows, fields, targets
+
+
+def clock_hours(ts: int) -> tuple[float, float]:
+    """Return the hours since midnight and since Monday's midnight, UTC, of a time in nanoseconds."""
+    since_monday = (ts - _FIRST_MONDAY_NS) % _WEEK_NS / NANOSECONDS_PER_HOUR
+    return since_monday % 24.0, since_monday
 
 
 def _log_or_nan(value: float) -> float:

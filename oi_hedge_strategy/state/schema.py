@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from oi_hedge_strategy.state.liquidation_map import LiquidationMapConfig
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 NANOSECONDS_PER_HOUR = 3_600_000_000_000
 
 

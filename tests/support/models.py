@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 
 from oi_hedge_strategy.cascades import SIDES, CascadeDefinition
 from oi_hedge_strategy.forecast.card import CARD_KEY, ModelCard, head
-from oi_hedge_strategy.forecast.model import INPUTS, OUTPUT
+from oi_hedge_strategy.forecast.model import INPUTS, OUTPUTS
 from oi_hedge_strategy.state import StateSchema
 from oi_hedge_strategy.state.liquidation_map import LiquidationMapConfig
 
@@ -42,6 +42,8 @@ def tiny_card(
         splits={},
         metrics={},
         calibration={"method": "platt"},
+        architecture="constant",
+        quantile_levels=(0.1, 0.5, 0.9),
         alert_threshold={head(side, hours): 0.5 for side in SIDES for hours in horizons},
     )
     return replace(card, **changes)
@@ -83,8 +85,12 @@ def model_bytes(
     venues, channels, offsets = (graph_schema or card.schema).shape
     grid = [1, venues, channels, offsets]
     bands = len(card.schema.liquidation_map.bands) - 1
-    shapes = dict(zip(INPUTS, (grid, grid, grid, [1, 2, bands]), strict=True))
-    out = (1, 3, len(SIDES), len(card.cascade.horizons_hours))
+    shapes = dict(zip(INPUTS, (grid, grid, grid, [1, 2, bands], [1, 2]), strict=True))
+    heads = len(SIDES), len(card.cascade.horizons_hours)
+    out = (1, 3, *heads)
+    moves = np.broadcast_to(
+        np.reshape([adverse, favourable], (1, 2, 1, 1, 1)), (1, 2, len(card.quantile_levels), *heads)
+    )
     constant, swing = np.zeros(out), np.zeros(out)
     constant[0, 0] = np.broadcast_to(np.reshape(probability, (-1, 1)), out[2:])
     constant[0, 1], constant[0, 2], swing[0, 0] = adverse, favourable, sensitivity
@@ -94,16 +100,20 @@ def model_bytes(
         helper.make_node("Sum", [f"sum_{name}" for name in INPUTS], ["total"]),
         helper.make_node("Sin", ["total"], ["wave"]),
         helper.make_node("Mul", ["wave", "swing"], ["moved"]),
-        helper.make_node("Add", ["moved", "constant"], [OUTPUT]),
+        helper.make_node("Add", ["moved", "constant"], [OUTPUTS[0]]),
+        helper.make_node("Identity", ["moves"], [OUTPUTS[1]]),
     ]
     graph = helper.make_graph(
         nodes,
         "tiny",
         [helper.make_tensor_value_info(name, element, shape) for name, shape in shapes.items()],
-        [helper.make_tensor_value_info(OUTPUT, element, out)],
+        [
+            helper.make_tensor_value_info(name, element, shape)
+            for name, shape in zip(OUTPUTS, (out, moves.shape), strict=True)
+        ],
         [
             onnx.numpy_helper.from_array(array.astype(numpy_type), name)
-            for name, array in (("constant", constant), ("swing", swing))
+            for name, array in (("constant", constant), ("swing", swing), ("moves", moves))
         ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)

@@ -17,7 +17,7 @@ units = st.floats(0.0, 1.0)
 
 def forecast(down, up=(0.0, 0.0), adverse=0.08, favourable=0.02):
     moves = [np.full((2, 2), value, np.float32) for value in (adverse, favourable)]
-    return Forecast(np.array([down, up], np.float32), *moves)
+    return Forecast(np.array([down, up], np.float32), *moves, np.stack(moves)[:, None])
 
 
 def kelly(**values):

@@ -43,7 +43,7 @@ def sampled(events, now, schema=SCHEMA):
 
 
 def assert_same(a, b, tolerance=0.0):
-    for name in ("values", "mask", "age", "liquidation_map"):
+    for name in ("values", "mask", "age", "liquidation_map", "clock"):
         np.testing.assert_allclose(getattr(a, name), getattr(b, name), atol=tolerance, err_msg=name)
 
 
@@ -134,5 +134,10 @@ def test_the_liquidation_map_is_a_share_of_the_open_interest_of_all_venues():
 
 def test_a_schema_survives_json_and_an_other_version_is_named():
     assert StateSchema.from_json(SCHEMA.to_json()) == SCHEMA
-    with pytest.raises(ValueError, match="expected input schema version 1 .* was version 7"):
-        StateSchema.from_json(SCHEMA.to_json().replace('"version": 1', '"version": 7'))
+    with pytest.raises(ValueError, match="expected input schema version 2 .* was version 7"):
+        StateSchema.from_json(SCHEMA.to_json().replace('"version": 2', '"version": 7'))
+
+
+def test_the_clock_counts_from_midnight_and_from_monday_in_utc():
+    wednesday = 1_704_861_000_000_000_000  # 2024-01-10T04:30:00Z
+    assert MarketState(SCHEMA).sample(wednesday).clock[0].tolist() == [4.5, 52.5]
