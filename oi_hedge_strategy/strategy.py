@@ -20,6 +20,7 @@ from oi_hedge_strategy.hedging.book import HedgeBook
 from oi_hedge_strategy.hedging.desk import Decision, HedgeDesk
 from oi_hedge_strategy.hedging.exposure import ExposureReader
 from oi_hedge_strategy.history import doubled_slots, is_spot, venue_slot
+from oi_hedge_strategy.inputs import INPUTS, inputs_seen
 from oi_hedge_strategy.times import parse_time_ns
 
 _HALTS = (
@@ -30,7 +31,7 @@ _HALTS = (
     MarketStatusAction.NOT_AVAILABLE_FOR_TRADING,
 )
 _TIMER = "FORECAST"
-_RAILS = "rails"
+_RAILS, _DRIFT = "rails", "drift"
 
 
 class OIHedgeStrategy(Strategy):
@@ -61,7 +62,7 @@ class OIHedgeStrategy(Strategy):
         self.decision_ns: deque[int] = deque(maxlen=100_000)
         self._last_rail = ""
         self._active_from = parse_time_ns(config.active_from, "active_from") if config.active_from else 0
-        self._saved: bytes | None = None
+        self._saved: dict[str, bytes] = {}
         self._desk: HedgeDesk
         self._book: HedgeBook
         self._exposure: ExposureReader
@@ -75,11 +76,14 @@ class OIHedgeStrategy(Strategy):
         self._desk = HedgeDesk(
             self.config, hedge, self._slots(hedge), max(self._active_from, self.clock.timestamp_ns())
         )
-        if self._saved is not None:
-            self._desk.rails.restore(self._saved)
+        if _RAILS in self._saved:
+            self._desk.rails.restore(self._saved[_RAILS])
+        if _DRIFT in self._saved:
+            self._desk.restore_drift(self._saved[_DRIFT])
         self._sources = self._find_sources(hedge)
         for instrument_id in self._sources:
             self._subscribe(instrument_id)
+        self._subscribe_inputs(hedge)
         interval = self.config.bar_type.spec.timedelta.total_seconds()
         wanted = self.config.use_timer
         if wanted or (wanted is None and interval <= self.config.forecast_interval_secs):
@@ -97,9 +101,12 @@ class OIHedgeStrategy(Strategy):
             self.decision_ns.append(perf_counter_ns() - started)
 
     def on_data(self, data: Data) -> None:
-        """Take in open interest."""
+        """Take in open interest and the further inputs."""
         if isinstance(data, OpenInterestUpdate):
             self._desk.on_open_interest(self._sources[data.instrument_id][0], data.ts_init, data.quantity)
+        elif (found := INPUTS.get(type(data))) is not None:
+            venue = venue_slot(data.instrument_id)
+            self._desk.on_input(found.stream, venue, data.ts_init, found.fields(data))
 
     def on_funding_rate(self, funding_rate: FundingRateUpdate) -> None:
         """Take in a funding rate."""
@@ -130,12 +137,13 @@ class OIHedgeStrategy(Strategy):
             self._desk.rails.close_until_cooled(event.ts_init)
 
     def on_save(self) -> dict[str, bytes]:
-        """Return what the rails remember."""
-        return {_RAILS: self._desk.rails.save()}
+        """Return what the rails and the drift monitor remember."""
+        drift = self._desk.save_drift()
+        return {_RAILS: self._desk.rails.save()} | ({_DRIFT: drift} if drift is not None else {})
 
     def on_load(self, state: dict[str, bytes]) -> None:
-        """Keep what the rails remembered until the start."""
-        self._saved = state.get(_RAILS)
+        """Keep what was remembered until the start."""
+        self._saved = dict(state)
 
     def on_stop(self) -> None:
         """Leave the position and its resting stop as they are."""
@@ -160,7 +168,9 @@ class OIHedgeStrategy(Strategy):
         self._announce(decision)
 
     def _announce(self, decision: Decision) -> None:
-        """Say once which rail holds the hedge."""
+        """Say once which rail holds the hedge, and what happened to the model."""
+        for notice in self._desk.take_notices():
+            self.log.warning(notice)
         rail = decision.verdict.decided_by
         if rail != self._last_rail:
             self._last_rail = rail
@@ -226,3 +236,13 @@ class OIHedgeStrategy(Strategy):
         self.subscribe_instrument_status(instrument_id)
         kind = DataType(OpenInterestUpdate)
         self.subscribe_data(kind, client_id=self.config.open_interest_client, instrument_id=instrument_id)
+
+    def _subscribe_inputs(self, hedge: Instrument) -> None:
+        """Subscribe to the further inputs that the model saw in training."""
+        perpetuals = [instrument_id for instrument_id, (_, spot) in self._sources.items() if not spot]
+        for each in inputs_seen(self._desk.channels_seen):
+            unlisted = each.unlisted_id and each.unlisted_id(hedge.base_currency.code)
+            for instrument_id in [unlisted] if unlisted else perpetuals:
+                if venue_slot(instrument_id) in self._desk.schema.venues:
+                    kind, client = DataType(each.kind), self.config.open_interest_client
+                    self.subscribe_data(kind, client_id=client, instrument_id=instrument_id)

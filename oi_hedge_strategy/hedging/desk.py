@@ -1,23 +1,26 @@
 """From market data to a decision: state, forecast, policy, rails, target."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 
+import msgspec
 from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.instruments import CryptoPerpetual
 
 from oi_hedge_catalog.errors import ConfigError
-from oi_hedge_strategy.cascades import SIDES
 from oi_hedge_strategy.config import OIHedgeConfig
-from oi_hedge_strategy.forecast.card import ModelCard, head
-from oi_hedge_strategy.forecast.model import Forecast, Forecaster
-from oi_hedge_strategy.hedging.policy import KellyPolicy, RulePolicy, Wish
+from oi_hedge_strategy.forecast.model import Forecast
+from oi_hedge_strategy.hedging.config import PolicyConfig
+from oi_hedge_strategy.hedging.model_in_use import ModelInUse
+from oi_hedge_strategy.hedging.policy import RulePolicy, Wish
 from oi_hedge_strategy.hedging.rail_records import RailInput, RailVerdict
 from oi_hedge_strategy.hedging.rails import Rails, ratio_to_quantity
 from oi_hedge_strategy.hedging.target import with_hysteresis, worth_trading
+from oi_hedge_strategy.history import feed
 from oi_hedge_strategy.margin import MarginSchedule
 from oi_hedge_strategy.records import CascadeForecast, HedgeDecision
-from oi_hedge_strategy.state import MarketState, Snapshot, StateSchema
+from oi_hedge_strategy.state import MarketState, Snapshot, StateSchema, Stream
 
 _MINUTE_NS = 60_000_000_000
 _NEAR = 0.10
@@ -76,7 +79,7 @@ class HedgeDesk:
     Raises
     ------
     ModelError
-        If the model cannot be loaded, does not match, or is not valid at `start_ns`.
+        If the model cannot be loaded, does not match, is not calibrated, or is not valid at `start_ns`.
 
     """
 
@@ -86,17 +89,12 @@ class HedgeDesk:
         self._config = config
         self._hedge_venue = hedge.id.venue.value
         self._step = hedge.size_increment.as_double() * hedge.multiplier.as_double()
-        self.forecaster = Forecaster.load(config.model) if config.policy.kind == "kelly" else None
-        self._card: ModelCard | None = self.forecaster.card if self.forecaster is not None else None
-        if self.forecaster is not None:
-            self.forecaster.card.check_valid_at(start_ns, start_ns, self.forecaster.source)
-        self.schema = self._card.schema if self._card is not None else StateSchema(venues)
+        self._model = ModelInUse(config, start_ns) if config.policy.kind == "kelly" else None
+        self.schema = self._model.schema if self._model is not None else StateSchema(venues)
         _check_bars(config, self.schema)
-        self._thresholds = _alert_thresholds(self._card) if self._card is not None else []
         self._state = MarketState(self.schema)
-        self._kelly = KellyPolicy(config.policy, self._card.cascade.horizons_hours) if self._card else None
         known = self._hedge_venue in self.schema.venues
-        self._rule = RulePolicy(config.policy, self.schema, self._hedge_venue) if known else None
+        self._rule = RulePolicy(_rule(config), self.schema, self._hedge_venue) if known else None
         self.rails = Rails(config.rails, config.policy.max_hedge_ratio, MarginSchedule())
         self.halted = False
         self.price = 0.0
@@ -130,6 +128,17 @@ class HedgeDesk:
             self._state.update_funding(venue, ts, rate, interval_minutes)
             if venue == self._hedge_venue:
                 self._funding_8h = rate * 480.0 / interval_minutes
+
+    def on_input(self, stream: Stream, venue: str, ts: int, fields: Sequence[float]) -> None:
+        """Take in a further input; liquidations that cannot be are left out, other unknown values masked."""
+        ts = self._in_order(ts)
+        if stream is not Stream.LIQUIDATIONS or all(isfinite(each) and each >= 0.0 for each in fields):
+            feed(self._state, stream, venue, ts, fields)
+
+    @property
+    def channels_seen(self) -> tuple[str, ...]:
+        """Channels that the model saw in training; none without a model."""
+        return self._model.card.channels_seen if self._model is not None else ()
 
     def record_order(self, now: int, ordered: float, exposure: float) -> None:
         """Count an order towards the turnover and order-rate rails."""
@@ -168,9 +177,23 @@ class HedgeDesk:
         excessive = ratio - held > 0.0 and ratio - held >= self._config.execution.min_adjustment
         return Decision(
             exposure, self.price, held, wish, verdict, target, quantity, moves or misplaced or excessive,
-            forecast, self._alerts(forecast), self._card.cascade.horizons_hours if self._card else (),
-            self.forecaster.sha256 if self.forecaster is not None else "",
+            forecast, self._model.alerts(forecast) if self._model else (False, False),
+            self._model.card.cascade.horizons_hours if self._model else (),
+            self._model.sha256 if self._model else "",
         )  # fmt: skip
+
+    def take_notices(self) -> list[str]:
+        """Return what the model has to say once: a swap, a fall back, drift."""
+        return self._model.take_notices() if self._model is not None else []
+
+    def save_drift(self) -> bytes | None:
+        """Return what the drift monitor remembers, None without a model."""
+        return self._model.save() if self._model is not None else None
+
+    def restore_drift(self, saved: bytes) -> None:
+        """Take up what `save_drift` returned."""
+        if self._model is not None:
+            self._model.restore(saved)
 
     def _in_order(self, ts: int) -> int:
         """Return `ts`, or the newest time seen: an event that comes late is known from then on."""
@@ -179,25 +202,25 @@ class HedgeDesk:
 
     def _predict(self, snapshot: Snapshot, now: int) -> tuple[Forecast | None, str]:
         """Return a usable forecast, or None and why there is none."""
-        if self.forecaster is None or self._card is None:
-            return None, ""
-        if now >= self._card.expires:
-            return None, "model expired"
-        try:
-            forecast = self.forecaster.predict(snapshot)
-        except Exception as error:
-            return None, f"model failed: {type(error).__name__}"
-        return (forecast, "") if forecast.is_sane else (None, "model returned an impossible number")
+        return self._model.forecast(snapshot, now) if self._model is not None else (None, "")
 
     def _wish(
         self, snapshot: Snapshot, forecast: Forecast | None, exposure: float, pays: float, problem: str
     ) -> Wish:
         if exposure == 0.0:
             return Wish(0.0, "no exposure")
-        if self._kelly is not None:
-            return self._kelly.wish(forecast, exposure > 0.0, pays) if forecast else Wish(0.0, problem)
+        if self._model is not None:
+            if forecast is None:
+                return Wish(0.0, problem)
+            if not self._model.demoted:
+                return self._model.wish(forecast, exposure > 0.0, pays)
+            if self._config.drift.on_drift == "flatten":
+                return Wish(0.0, f"model demoted, {self._model.demoted}; flatten")
         assert self._rule is not None
-        return self._rule.wish(snapshot, exposure > 0.0)
+        found = self._rule.wish(snapshot, exposure > 0.0)
+        if self._model is None:
+            return found
+        return Wish(found.ratio, f"model demoted, {self._model.demoted}; {found.reason}")
 
     def _rail_input(
         self,
@@ -226,21 +249,12 @@ class HedgeDesk:
             funding_8h=pays,
         )
 
-    def _alerts(self, forecast: Forecast | None) -> tuple[bool, bool]:
-        """Return whether any horizon of each side stands above its alert threshold."""
-        if forecast is None:
-            return False, False
-        down, up = (
-            any(p >= threshold for p, threshold in zip(likely, thresholds, strict=True))
-            for likely, thresholds in zip(forecast.probability.tolist(), self._thresholds, strict=True)
-        )
-        return down, up
 
-
-def _alert_thresholds(card: ModelCard) -> list[list[float]]:
-    """Return the alert threshold of each side and horizon."""
-    hours = card.cascade.horizons_hours
-    return [[card.alert_threshold[head(side, h)] for h in hours] for side in SIDES]
+def _rule(config: OIHedgeConfig) -> PolicyConfig:
+    """Return the policy of the rule: the configured one, or what takes over from a demoted model."""
+    if config.policy.kind != "kelly":
+        return config.policy
+    return msgspec.structs.replace(config.policy, kind="open_interest_rule")
 
 
 def _age(now: int, ts: int) -> float:
