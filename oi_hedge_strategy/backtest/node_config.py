@@ -13,6 +13,7 @@ from oi_hedge_strategy.backtest.plan import BacktestPlan, iso
 from oi_hedge_strategy.config import OIHedgeConfig
 from oi_hedge_strategy.hedging.config import ExecutionConfig, ExposureConfig, PolicyConfig, RailsConfig
 from oi_hedge_strategy.history import is_spot
+from oi_hedge_strategy.inputs import inputs_seen
 from oi_hedge_strategy.simulation.venue import data_venue_config, hedge_venue_config, spot_venue_config
 
 HEDGE_TAG, HOLDER_TAG = "HEDGE", "HOLDER"
@@ -111,13 +112,32 @@ def _data(plan: BacktestPlan) -> list[BacktestDataConfig]:
     interest = set(store.open_interest_ids(plan.catalog))
     funding = set(store.funding_ids(plan.catalog))
     path, spec = str(plan.catalog.path), plan.bar_types[plan.settings.hedge_instrument].spec
-    configs = []
+    configs = _unlisted_inputs(plan)
+    inputs = [each.kind for each in inputs_seen(plan.card.channels_seen) if each.unlisted_id is None]
     for each in sorted(plan.instruments, key=lambda i: (i.id == plan.settings.hedge_instrument, str(i.id))):
         shared: dict[str, Any] = {"catalog_path": path, "instrument_id": each.id}
         if each.id in interest:
             configs.append(BacktestDataConfig(data_cls=_OPEN_INTEREST, client_id=_OI_CLIENT, **shared))
+        for kind in inputs:
+            if store.data_files(plan.catalog, kind, str(each.id)):
+                configs.append(BacktestDataConfig(data_cls=kind, client_id=_OI_CLIENT, **shared))
         if each.id in funding:
             configs.append(BacktestDataConfig(data_cls=FundingRateUpdate, **shared))
         if each.id in plan.bar_types:
             configs.append(BacktestDataConfig(data_cls=Bar, bar_spec=str(spec), **shared))
     return configs
+
+
+def _unlisted_inputs(plan: BacktestPlan) -> list[BacktestDataConfig]:
+    """
+    Return the inputs whose ids are no instruments.
+
+    They are loaded for all ids of their type, since the node gives no data for an instrument id that the
+    catalog has no instrument of; the strategy subscribes to its own.
+    """
+    seen = [each for each in inputs_seen(plan.card.channels_seen) if each.unlisted_id is not None]
+    return [
+        BacktestDataConfig(data_cls=each.kind, client_id=_OI_CLIENT, catalog_path=str(plan.catalog.path))
+        for each in seen
+        if each.unlisted_id and store.data_files(plan.catalog, each.kind, str(each.unlisted_id(plan.asset)))
+    ]
