@@ -7,7 +7,14 @@ from nautilus_trader.model.identifiers import ClientId, InstrumentId
 from nautilus_trader.trading.config import StrategyConfig
 
 from oi_hedge_catalog.errors import ConfigError
-from oi_hedge_strategy.hedging.config import ExecutionConfig, ExposureConfig, PolicyConfig, RailsConfig
+from oi_hedge_strategy.forecast.registry import LOG_NAME
+from oi_hedge_strategy.hedging.config import (
+    DriftConfig,
+    ExecutionConfig,
+    ExposureConfig,
+    PolicyConfig,
+    RailsConfig,
+)
 
 
 class OIHedgeConfig(StrategyConfig, frozen=True):
@@ -20,6 +27,8 @@ class OIHedgeConfig(StrategyConfig, frozen=True):
         Bars of the hedge instrument, of the length that the model was trained on.
     model : str
         The ONNX file; may be empty for a policy that needs none.
+    models : str
+        In place of `model`: the directory of a registry, whose newest promoted model is used at each moment.
     instrument_ids : tuple of InstrumentId
         Where bars, open interest and funding come from; all cached instruments of the hedge's base coin by
         default.
@@ -33,6 +42,8 @@ class OIHedgeConfig(StrategyConfig, frozen=True):
         What bounds it.
     execution : ExecutionConfig
         When an order is worth sending.
+    drift : DriftConfig
+        When the model is demoted, and what hedges then.
     forecast_interval_secs : float
         Forecast on a timer too, where data are finer than that.
     use_timer : bool, optional
@@ -44,12 +55,14 @@ class OIHedgeConfig(StrategyConfig, frozen=True):
 
     bar_type: BarType
     model: str = ""
+    models: str = ""
     instrument_ids: tuple[InstrumentId, ...] = ()
     open_interest_client: ClientId = ClientId("OI")
     exposure: ExposureConfig = ExposureConfig()
     policy: PolicyConfig = PolicyConfig()
     rails: RailsConfig = RailsConfig()
     execution: ExecutionConfig = ExecutionConfig()
+    drift: DriftConfig = DriftConfig()
     forecast_interval_secs: float = 30.0
     use_timer: bool | None = None
     active_from: str = ""
@@ -64,11 +77,21 @@ class OIHedgeConfig(StrategyConfig, frozen=True):
             For the first value that is out of range or missing.
 
         """
-        for part in (self.policy, self.rails, self.execution):
+        for part in (self.policy, self.rails, self.execution, self.drift):
             part.check()
-        if self.policy.kind == "kelly" and not self.model:
+        if self.policy.kind == "kelly" and not (self.model or self.models):
             raise ConfigError(
-                "model must name an ONNX file: policy.kind is kelly, which sizes by its forecast"
+                "model must name an ONNX file, or models a registry: policy.kind is kelly, which sizes by "
+                "the forecast"
+            )
+        if self.model and self.models:
+            raise ConfigError(
+                f"model {self.model} and models {self.models} are both set: name one file or one registry"
+            )
+        if self.models and not (Path(self.models) / LOG_NAME).exists():
+            raise ConfigError(
+                f"models {self.models} is not a registry: it holds no {LOG_NAME}; make one with: "
+                "oi-hedge train --walk-forward"
             )
         if self.model and not Path(self.model).exists():
             raise ConfigError(f"model {self.model} does not exist; train one with: oi-hedge train")

@@ -25,7 +25,13 @@ from oi_hedge_strategy.backtest.node_config import run_config
 from oi_hedge_strategy.backtest.plan import iso, make_plan
 from oi_hedge_strategy.backtest.settings import BacktestSettings
 from oi_hedge_strategy.config import OIHedgeConfig
-from oi_hedge_strategy.hedging.config import ExecutionConfig, ExposureConfig, PolicyConfig, RailsConfig
+from oi_hedge_strategy.hedging.config import (
+    DriftConfig,
+    ExecutionConfig,
+    ExposureConfig,
+    PolicyConfig,
+    RailsConfig,
+)
 from oi_hedge_strategy.records import CascadeForecast, HedgeDecision
 
 LONG = (10.0, iso(START))
@@ -321,7 +327,10 @@ def test_a_model_that_does_not_fit_stops_the_run_before_the_first_bar(tmp_path, 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"model": ""}, "model must name an ONNX file: policy.kind is kelly"),
+        ({"model": ""}, "model must name an ONNX file, or models a registry: policy.kind is kelly"),
+        ({"models": "models"}, "are both set: name one file or one registry"),
+        ({"model": "", "models": "none"}, "models none is not a registry: it holds no registry.json"),
+        ({"drift": DriftConfig(window_days=7.0)}, "drift.window_days must lie within 28 and 366"),
         ({"model": "none.onnx"}, "model none.onnx does not exist"),
         ({"exposure": ExposureConfig()}, "exposure names nothing to hedge"),
         ({"rails": RailsConfig(max_leverage=20.0)}, "rails.max_leverage must be above 0 and at most 5"),
