@@ -4,17 +4,15 @@ Evidence: *documented* is the venue's own documentation, *recorded* a message of
 reads, *ccxt* the source of ccxt 4.5.90, *reported* a public issue that we have not run ourselves.
 """
 
-from oi_hedge_adapters.venue_types import (
-    Feed,
-    FundingRule,
-    History,
+from oi_hedge_adapters.payload_fields import (
+    FundingFields,
+    LiquidationFields,
+    LongShortField,
     OpenInterestField,
-    Quirk,
     TimeField,
-    Transport,
     Unit,
-    VenueRow,
 )
+from oi_hedge_adapters.venue_types import Feed, FundingRule, History, Quirk, Transport, VenueRow
 
 _SECOND_NS = 1_000_000_000
 _OI, _FUNDING = Feed.OPEN_INTEREST, Feed.FUNDING
@@ -46,6 +44,10 @@ LARGE_VENUES = (
             "8 h by default; 1 h after a settlement at cap or floor, back to 4 h after 16 periods with "
             "abs(rate) <= 0.025 %; fundingInfo names the contracts that differ",
         ),
+        price_method="fetch_funding_rate",
+        market_types=("linear",),
+        liquidation=LiquidationFields("z", "ap", "S", "SELL", "T"),
+        long_short=LongShortField("longAccount", TimeField("timestamp")),
         live=frozenset({_OI, _FUNDING, _LIQUIDATIONS, _LONG_SHORT}),
         history_of=frozenset({_OI, _FUNDING, _LONG_SHORT}),
         history=History(("5m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d"), 500, "30 days", 30),
@@ -76,6 +78,10 @@ LARGE_VENUES = (
         publication_lag_secs=5.0,
         requests_per_second=20.0,
         funding=_EIGHT_HOURS,
+        price_method="fetch_funding_rate",
+        market_types=("inverse",),
+        liquidation=LiquidationFields("z", "ap", "S", "SELL", "T", Unit.CONTRACTS),
+        long_short=LongShortField("longAccount", TimeField("timestamp")),
         live=frozenset({_OI, _FUNDING, _LIQUIDATIONS, _LONG_SHORT}),
         history_of=frozenset({_OI, _FUNDING, _LONG_SHORT}),
         history=History(("5m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d"), 500, "30 days", 30),
@@ -103,6 +109,11 @@ LARGE_VENUES = (
         publication_lag_secs=5.0,
         requests_per_second=50.0,
         funding=FundingRule(480, "per contract: fundingInterval of the instrument, fundingIntervalHour"),
+        method="watch_ticker",
+        market_types=("linear", "inverse"),
+        liquidation=LiquidationFields("v", "p", "S", "Buy", "T"),
+        long_short=LongShortField("buyRatio", TimeField("timestamp")),
+        funding_fields=FundingFields("fundingRate", TimeField("nextFundingTime"), "fundingIntervalHour"),
         live=frozenset({_OI, _FUNDING, _LIQUIDATIONS, _LONG_SHORT}),
         history_of=frozenset({_OI, _FUNDING, _LONG_SHORT}),
         history=History(("5m", "15m", "30m", "1h", "4h", "1d"), 200, "launch"),
@@ -110,6 +121,7 @@ LARGE_VENUES = (
             Quirk("v5", "openInterest counts both sides, singleOpenInterest one; v3 was one", "documented"),
             Quirk("always", "open interest may lag in extreme markets", "documented"),
             Quirk("always", "allLiquidation sends every liquidation, every 500 ms", "documented"),
+            Quirk("always", "allLiquidation names the side of the position: Buy is a long", "documented"),
         ),
     ),
     VenueRow(
@@ -133,6 +145,11 @@ LARGE_VENUES = (
         publication_lag_secs=5.0,
         requests_per_second=50.0,
         funding=_EIGHT_HOURS,
+        method="watch_ticker",
+        market_types=("linear", "inverse"),
+        liquidation=LiquidationFields("v", "p", "S", "Buy", "T", Unit.USD),
+        long_short=LongShortField("buyRatio", TimeField("timestamp")),
+        funding_fields=FundingFields("fundingRate", TimeField("nextFundingTime"), "fundingIntervalHour"),
         live=frozenset({_OI, _FUNDING, _LIQUIDATIONS, _LONG_SHORT}),
         history_of=frozenset({_OI, _FUNDING, _LONG_SHORT}),
         history=History(("5m", "15m", "30m", "1h", "4h", "1d"), 200, "launch"),
@@ -161,6 +178,8 @@ LARGE_VENUES = (
         publication_lag_secs=5.0,
         requests_per_second=9.0,
         funding=FundingRule(480, "per contract: nextFundingTime - fundingTime of the payload"),
+        liquidation=LiquidationFields("sz", "bkPx", "side", "sell", "ts", Unit.CONTRACTS, rows="details"),
+        long_short=LongShortField("longShortRatio", TimeField("timestamp"), is_ratio=True),
         live=frozenset({_OI, _FUNDING, _LIQUIDATIONS, _LONG_SHORT}),
         history_of=frozenset({_OI, _FUNDING, _LONG_SHORT}),
         history=History(("5m", "1h", "1d"), 100, "1,440 hourly rows seen", 60),
@@ -168,6 +187,7 @@ LARGE_VENUES = (
             Quirk("always", "oi is contracts, oiCcy is coin; ccxt's amount is the former", "recorded"),
             Quirk("always", "ccxt's nextFundingRate is two periods ahead", "ccxt"),
             Quirk("always", "liquidations: one update a second and contract at most", "documented"),
+            Quirk("always", "ccxt keeps the first of a message's liquidations, we read all", "ccxt"),
         ),
     ),
     VenueRow(
@@ -192,6 +212,8 @@ LARGE_VENUES = (
         publication_lag_secs=5.0,
         requests_per_second=9.0,
         funding=FundingRule(480, "per contract: nextFundingTime - fundingTime of the payload"),
+        liquidation=LiquidationFields("sz", "bkPx", "side", "sell", "ts", Unit.CONTRACTS, rows="details"),
+        long_short=LongShortField("longShortRatio", TimeField("timestamp"), is_ratio=True),
         live=frozenset({_OI, _FUNDING, _LIQUIDATIONS, _LONG_SHORT}),
         history_of=frozenset({_OI, _FUNDING, _LONG_SHORT}),
         history=History(("5m", "1h", "1d"), 100, "1,440 hourly rows seen", 60),
@@ -216,6 +238,8 @@ LARGE_VENUES = (
         funding=FundingRule(
             480, "continuous, quoted per 8 h, nothing within a dead band of 0.025 % either way"
         ),
+        method="watch_ticker",
+        funding_fields=FundingFields("current_funding"),
         live=frozenset({_OI, _FUNDING}),
         history_of=frozenset({_FUNDING}),
         quirks=(
@@ -240,6 +264,7 @@ LARGE_VENUES = (
         publication_lag_secs=1.0,
         requests_per_second=20.0,
         funding=FundingRule(0, "none"),
+        market_types=("option",),
         live=frozenset({_OI}),
         history_of=frozenset(),
         contract_size=1.0,

@@ -7,19 +7,19 @@ from functools import cached_property
 
 from nautilus_trader.model.identifiers import InstrumentId
 
+from oi_hedge_adapters.payload_fields import (
+    FundingFields,
+    LiquidationFields,
+    LongShortField,
+    OpenInterestField,
+    TimeField,
+    Unit,
+)
 from oi_hedge_catalog.errors import OIHedgeError
 
 
 class VenueError(OIHedgeError):
     """A venue, symbol or request that the venue table or the venue itself does not accept."""
-
-
-class Unit(StrEnum):
-    """What a raw number counts."""
-
-    BASE = "base coin"
-    CONTRACTS = "contracts"
-    USD = "USD"
 
 
 class Feed(StrEnum):
@@ -37,37 +37,6 @@ class Transport(StrEnum):
     STREAM = "websocket"
     POLL = "REST"
     NONE = "history only"
-
-
-@dataclass(frozen=True, slots=True)
-class OpenInterestField:
-    """
-    Where a payload carries open interest, and what the number there means.
-
-    Parameters
-    ----------
-    path : str
-        Keys and list positions joined by dots, ``openInterestList.0.size``.
-    unit : Unit
-        What it counts.
-    sides : int, default 1
-        2 where long and short positions are added up, so that each contract is counted twice.
-    when : (str, str), optional
-        A path and the text that must be there for the field to have this meaning.
-    """
-
-    path: str
-    unit: Unit
-    sides: int = 1
-    when: tuple[str, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TimeField:
-    """Where a payload carries its time, and how many nanoseconds its unit has."""
-
-    path: str
-    unit_ns: int = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +145,18 @@ class VenueRow:
         Known traps.
     option : bool
         Whether the rows are options.
+    method : str
+        The ccxt method that live open interest is read with.
+    price_method : str
+        The ccxt method that gives the mark price where the payload of open interest has none.
+    market_types : str
+        Which of the exchange's markets ccxt loads, as its option ``fetchMarkets.types`` names them.
+    liquidation : LiquidationFields, optional
+        Where liquidations are.
+    long_short : LongShortField, optional
+        Where the long/short ratio is.
+    funding_fields : FundingFields, optional
+        Where funding is in the payload of open interest; asked with ``fetch_funding_rate`` when none.
     contract_size : float, optional
         Base coins (linear) or USD (inverse) a contract where it is the same for every instrument; otherwise
         the instrument's own is used.
@@ -204,6 +185,12 @@ class VenueRow:
     price_fields: tuple[str, ...] = ()
     time_fields: tuple[TimeField, ...] = ()
     contract_size: float | None = None
+    method: str = "fetch_open_interest"
+    price_method: str = ""
+    market_types: tuple[str, ...] = ("swap",)
+    liquidation: LiquidationFields | None = None
+    long_short: LongShortField | None = None
+    funding_fields: FundingFields | None = None
     quirks: tuple[Quirk, ...] = ()
 
     @property

@@ -2,26 +2,26 @@
 
 from nautilus_trader.model.identifiers import InstrumentId
 
+from oi_hedge_adapters.payload_fields import (
+    FundingFields,
+    LiquidationFields,
+    LongShortField,
+    OpenInterestField,
+    TimeField,
+    Unit,
+)
 from oi_hedge_adapters.venue_rows import LARGE_VENUES
 from oi_hedge_adapters.venue_rows_other import OTHER_VENUES
-from oi_hedge_adapters.venue_types import (
-    Feed,
-    FundingRule,
-    History,
-    OpenInterestField,
-    Quirk,
-    TimeField,
-    Transport,
-    Unit,
-    VenueError,
-    VenueRow,
-)
+from oi_hedge_adapters.venue_types import Feed, FundingRule, History, Quirk, Transport, VenueError, VenueRow
 
 __all__ = [
     "ROWS",
     "Feed",
+    "FundingFields",
     "FundingRule",
     "History",
+    "LiquidationFields",
+    "LongShortField",
     "OpenInterestField",
     "Quirk",
     "TimeField",
