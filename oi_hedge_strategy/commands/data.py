@@ -10,11 +10,15 @@ from oi_hedge_catalog import store
 from oi_hedge_catalog.ingest import check_catalog
 from oi_hedge_catalog.ingest import ingest as run_ingest
 from oi_hedge_catalog.quality import report_text
+from oi_hedge_strategy.commands.history import binance_vision
 
 
 @click.group()
 def ingest() -> None:
     """Bring recorded data into a catalog."""
+
+
+ingest.add_command(binance_vision)
 
 
 @ingest.command("files")

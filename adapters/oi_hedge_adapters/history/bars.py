@@ -23,6 +23,6 @@ def external_bar_type(instrument_id: InstrumentId, period_ns: int) -> BarType:
 
 
 def find_altered_price(price: Floats, precision: int) -> int | None:
-    """Return the first row whose price would not survive storing with `precision` decimals, if there is one."""
+    """Return the first row, if any, whose price would not survive storing with `precision` decimals."""
     altered = np.flatnonzero(np.abs(np.round(price, precision) - price) > 1e-12 * np.abs(price))
     return int(altered[0]) if len(altered) else None

@@ -45,12 +45,7 @@ def load_manifest(path: str | os.PathLike[str]) -> Manifest:
     ManifestError
         Naming every table that is wrong, by its number and its key.
     """
-    try:
-        raw = tomllib.loads(Path(path).read_text())
-    except FileNotFoundError as error:
-        raise ManifestError(f"manifest {path} does not exist") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ManifestError(f"manifest {path} is not valid TOML: {error}") from error
+    raw = _read(path)
     problems: list[str] = []
     if unknown := sorted(raw.keys() - {"catalog", "instrument", "series"}):
         problems.append(f"unknown table {unknown[0]!r}, expected catalog, instrument or series")
@@ -62,6 +57,31 @@ def load_manifest(path: str | os.PathLike[str]) -> Manifest:
     if problems:
         raise ManifestError("\n".join(f"manifest {path}: {problem}" for problem in problems))
     return Manifest(str(path), catalog, instruments, tuple(series))
+
+
+def load_instruments(path: str | os.PathLike[str]) -> dict[str, Instrument]:
+    """
+    Read the ``[[instrument]]`` tables of the manifest at `path`, by id.
+
+    Raises
+    ------
+    ManifestError
+        Naming every table that is wrong.
+    """
+    problems: list[str] = []
+    instruments = _instruments(_tables(_read(path), "instrument", problems), problems)
+    if problems:
+        raise ManifestError("\n".join(f"manifest {path}: {problem}" for problem in problems))
+    return instruments
+
+
+def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
+    try:
+        return tomllib.loads(Path(path).read_text())
+    except FileNotFoundError as error:
+        raise ManifestError(f"manifest {path} does not exist") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ManifestError(f"manifest {path} is not valid TOML: {error}") from error
 
 
 def _tables(raw: dict[str, Any], key: str, problems: list[str]) -> list[Any]:
