@@ -1,16 +1,14 @@
 """The report: one HTML file that opens offline."""
 
-import json
 from html import escape
 from pathlib import Path
-from typing import Any
 
-import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from oi_hedge_strategy.evaluation import charts, outcome_charts, tables
+from oi_hedge_strategy.evaluation.figure_store import FigureStore
 from oi_hedge_strategy.evaluation.files import write_text
-from oi_hedge_strategy.evaluation.page import BANNER, FIGURE, PAGE, SCRIPT, SECTION, STYLE
+from oi_hedge_strategy.evaluation.page import BANNER, PAGE, SCRIPT, SECTION, STYLE
 from oi_hedge_strategy.evaluation.records import BacktestRecord
 from oi_hedge_strategy.evaluation.wording import (
     SIMULATED,
@@ -25,36 +23,6 @@ from oi_hedge_strategy.evaluation.wording import (
     title,
     verdict_sentences,
 )
-
-SHARED_FROM = 400
-
-
-class _Figures:
-    """Collect the charts, holding every array once however many traces use it."""
-
-    def __init__(self) -> None:
-        self.figures: dict[str, Any] = {}
-        self._arrays: dict[str, int] = {}
-
-    def add(self, key: str, heading: str, caption: str, figure: go.Figure) -> str:
-        """Keep a chart and return its place in the page."""
-        self.figures[key] = self._share(json.loads(figure.to_json()))
-        return FIGURE.substitute(
-            key=key, heading=escape(heading), caption=escape(caption), height=figure.layout.height
-        )
-
-    def to_json(self) -> str:
-        """Return charts and arrays as JSON that may stand inside a script element."""
-        arrays = [json.loads(text) for text in self._arrays]
-        text = json.dumps({"figures": self.figures, "arrays": arrays}, allow_nan=False, separators=(",", ":"))
-        return text.replace("<", "\\u003c")
-
-    def _share(self, value: Any) -> Any:
-        if isinstance(value, dict):
-            if len(value.get("bdata", "")) >= SHARED_FROM:
-                return {"array$": self._arrays.setdefault(json.dumps(value), len(self._arrays))}
-            return {key: self._share(item) for key, item in value.items()}
-        return [self._share(item) for item in value] if isinstance(value, list) else value
 
 
 def write_report(record: BacktestRecord, result: Result, path: Path) -> Path:
@@ -76,7 +44,7 @@ def write_report(record: BacktestRecord, result: Result, path: Path) -> Path:
 
 def render_report(record: BacktestRecord, result: Result) -> str:
     """Return the report as HTML without any reference to another file or address."""
-    figures = _Figures()
+    figures = FigureStore()
     body = "".join(
         SECTION.substitute(heading=heading, content=content)
         for heading, content in (
@@ -116,7 +84,7 @@ def _verdict(result: Result) -> str:
     )
 
 
-def _market(figures: _Figures, record: BacktestRecord, result: Result) -> str:
+def _market(figures: FigureStore, record: BacktestRecord, result: Result) -> str:
     when = period(result)
     parts = (
         figures.add(
@@ -148,7 +116,7 @@ def _market(figures: _Figures, record: BacktestRecord, result: Result) -> str:
     return "".join(parts)
 
 
-def _hedge(figures: _Figures, record: BacktestRecord, result: Result) -> str:
+def _hedge(figures: FigureStore, record: BacktestRecord, result: Result) -> str:
     chart = figures.add(
         "hedge",
         "Hedge ratio wanted, allowed and held",
@@ -161,7 +129,7 @@ def _hedge(figures: _Figures, record: BacktestRecord, result: Result) -> str:
     return f"{chart}<h3>How often each rail decided</h3>{tables.rail_table(result)}"
 
 
-def _outcome(figures: _Figures, record: BacktestRecord, result: Result) -> str:
+def _outcome(figures: FigureStore, record: BacktestRecord, result: Result) -> str:
     setting = _setting(result)
     parts = (
         figures.add(

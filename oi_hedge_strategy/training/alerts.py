@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from oi_hedge_strategy.evaluation.daily import WEEK_NS
 from oi_hedge_strategy.evaluation.detection import HOUR_NS, alert_episodes
-from oi_hedge_strategy.training.metrics import DayWeights
+from oi_hedge_strategy.training.metrics import DayWeights, Reals
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-NAMES = ("caught_share", "false_alarms_per_week", "median_lead_hours")
+NAMES = ("caught_share", "median_lead_hours", "false_alarms_per_week", "share_of_time_in_alert")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class LabelledEvents:
 
 
 def labelled_events(
-    ts: Ints, outcome: Floats, horizon_hours: int, onset_hours: Floats | None = None
+    ts: Ints, outcome: Floats, horizon_hours: int, onset_hours: Reals | None = None
 ) -> LabelledEvents:
     """
     Merge labelled samples into separate cascades, as `cascade_events` merges labelled hours.
@@ -93,6 +93,10 @@ class AlertRecord:
         Hours from the first such alert to the completed move; NaN where there was none or onsets are unknown.
     false_ns : int64 array, shape (false alarms,)
         When each false alarm began.
+    alert_ns : int64 array, shape (alerts,)
+        The samples with an alert.
+    step_ns : int
+        Time between neighbouring samples.
 
     """
 
@@ -100,6 +104,8 @@ class AlertRecord:
     caught: Bools
     lead_hours: Floats
     false_ns: Ints
+    alert_ns: Ints
+    step_ns: int
 
 
 def match_alerts(
@@ -135,14 +141,15 @@ def match_alerts(
     lead = np.full(len(events), np.nan)
     if events.complete_ns is not None:
         lead[caught] = (events.complete_ns[caught] - earliest[caught]) / HOUR_NS
-    return AlertRecord(events.sample_ns, caught, lead, _false_alarms(ts, alert, outcome, step_ns))
+    false_ns = _false_alarms(ts, alert, outcome, step_ns)
+    return AlertRecord(events.sample_ns, caught, lead, false_ns, ts[alert], step_ns)
 
 
-def alert_metrics(
-    records: Sequence[AlertRecord], weights: DayWeights, samples: Floats, step_ns: int
-) -> dict[str, Floats]:
+def alert_metrics(records: Sequence[AlertRecord], weights: DayWeights, weeks: Floats) -> dict[str, Floats]:
     """
-    Return the share of cascades caught, false alarms a week and asset, and the median lead time.
+    Return the share of cascades caught, median lead time, false alarms a week and share of time in alert.
+
+    An alert that is always on catches every cascade without a false alarm: only the share of time shows it.
 
     Parameters
     ----------
@@ -150,10 +157,8 @@ def alert_metrics(
         One for each asset.
     weights : DayWeights
         The days of the period; what lies outside them is left out.
-    samples : float64 array, shape (1 + resamples,)
-        Number of samples, all assets together.
-    step_ns : int
-        Time between neighbouring samples of an asset.
+    weeks : float64 array, shape (1 + resamples,)
+        Weeks with forecasts, those of all assets added up: false alarms are those of an asset.
 
     Returns
     -------
@@ -166,15 +171,19 @@ def alert_metrics(
     lead = np.concatenate([each.lead_hours for each in records])
     false_ns = np.concatenate([each.false_ns for each in records])
     inside, event_day = _within(event_ns, weights)
-    false_inside, false_day = _within(false_ns, weights)
+    _, false_day = _within(false_ns, weights)
+    alert_weeks = np.zeros_like(weeks)
+    for each in records:
+        _, day = _within(each.alert_ns, weights)
+        alert_weeks += weights.total(np.full(day.size, each.step_ns / WEEK_NS), day)
     events = weights.total(np.ones(event_day.size), event_day)
-    false = weights.total(np.ones(int(false_inside.sum())), false_day)
     known = np.isfinite(lead[inside])
     with np.errstate(invalid="ignore", divide="ignore"):
         found = (
             weights.total(caught[inside].astype(np.float64), event_day) / events,
-            false / (samples * (step_ns / WEEK_NS)),
             _weighted_median(lead[inside][known], weights.counts[event_day[known]]),
+            weights.total(np.ones(false_day.size), false_day) / weeks,
+            alert_weeks / weeks,
         )
     return dict(zip(NAMES, found, strict=True))
 

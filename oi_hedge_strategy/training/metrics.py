@@ -6,12 +6,13 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array  # type: ignore[import-untyped]
 
 from oi_hedge_strategy.evaluation.bootstrap import BlockBootstrap
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Reals = NDArray[np.float64] | NDArray[np.float32]
 DAY_NS = 86_400_000_000_000
 RECALL = 0.5
 BINS = 10
@@ -235,7 +236,7 @@ def _bin_totals(
     probability: Floats, values: Floats, day: Ints, weights: DayWeights, bins: int = BINS
 ) -> Floats:
     """Return weighted sums over bins of equal count by probability, shape (bins, 1 + resamples)."""
-    bins = min(bins, probability.size)
+    bins = max(1, min(bins, probability.size))
     bin_of = np.empty(probability.size, np.int64)
     for at, rows in enumerate(np.array_split(np.argsort(probability, kind="stable"), bins)):
         bin_of[rows] = at
