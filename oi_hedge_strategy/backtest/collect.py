@@ -112,10 +112,10 @@ def collect_decisions(engine: BacktestEngine, plan: BacktestPlan) -> pd.DataFram
     recorder = find_recorder(engine)
     decisions = pd.DataFrame(
         [
-            (d.ts_init, d.exposure, d.wanted, d.allowed, d.target, d.rail, d.reason, d.held)
+            (d.ts_init, d.exposure, d.wanted, d.allowed, d.target, d.rail, d.reason, d.held, d.model_sha256)
             for d in recorder.decisions
         ],
-        columns=["ts", "exposure", "wanted", "allowed", "target", "rail", "reason", "held"],
+        columns=["ts", "exposure", "wanted", "allowed", "target", "rail", "reason", "held", "model"],
     )
     hours = plan.card.cascade.horizons_hours
     heads = [f"p_{side}_{h}h" for side in ("down", "up") for h in hours]

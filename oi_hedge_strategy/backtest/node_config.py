@@ -30,12 +30,14 @@ def run_config(
     hedge_bars = plan.bar_types[plan.settings.hedge_instrument]
     strategy = OIHedgeConfig(
         bar_type=hedge_bars,
-        model=str(plan.model),
+        model="" if plan.registry is not None else str(plan.model),
+        models=str(plan.model) if plan.registry is not None else "",
         instrument_ids=tuple(each.id for each in plan.instruments),
         exposure=ExposureConfig(instrument_ids=(plan.settings.exposure_instrument,)),
         policy=policy,
         rails=rails,
         execution=execution,
+        drift=plan.settings.drift,
         active_from=iso(plan.start_ns),
         order_id_tag=HEDGE_TAG,
     )
@@ -113,7 +115,7 @@ def _data(plan: BacktestPlan) -> list[BacktestDataConfig]:
     funding = set(store.funding_ids(plan.catalog))
     path, spec = str(plan.catalog.path), plan.bar_types[plan.settings.hedge_instrument].spec
     configs = _unlisted_inputs(plan)
-    inputs = [each.kind for each in inputs_seen(plan.card.channels_seen) if each.unlisted_id is None]
+    inputs = [each.kind for each in inputs_seen(plan.channels_seen) if each.unlisted_id is None]
     for each in sorted(plan.instruments, key=lambda i: (i.id == plan.settings.hedge_instrument, str(i.id))):
         shared: dict[str, Any] = {"catalog_path": path, "instrument_id": each.id}
         if each.id in interest:
@@ -135,7 +137,7 @@ def _unlisted_inputs(plan: BacktestPlan) -> list[BacktestDataConfig]:
     They are loaded for all ids of their type, since the node gives no data for an instrument id that the
     catalog has no instrument of; the strategy subscribes to its own.
     """
-    seen = [each for each in inputs_seen(plan.card.channels_seen) if each.unlisted_id is not None]
+    seen = [each for each in inputs_seen(plan.channels_seen) if each.unlisted_id is not None]
     return [
         BacktestDataConfig(data_cls=each.kind, client_id=_OI_CLIENT, catalog_path=str(plan.catalog.path))
         for each in seen

@@ -10,10 +10,13 @@ from nautilus_trader.model.instruments import CryptoPerpetual, Instrument
 from nautilus_trader.persistence.catalog import ParquetDataCatalog
 
 from oi_hedge_catalog import store
-from oi_hedge_catalog.errors import CatalogError, ConfigError
+from oi_hedge_catalog.errors import CatalogError, ConfigError, ModelError
 from oi_hedge_strategy.backtest.settings import BacktestSettings
 from oi_hedge_strategy.forecast.card import ModelCard
+from oi_hedge_strategy.forecast.registry import Registry
+from oi_hedge_strategy.forecast.source import promotion_at
 from oi_hedge_strategy.history import hourly_bar_types, is_spot, venue_slot
+from oi_hedge_strategy.state import CHANNELS, StateSchema
 
 _DAY_NS = 86_400_000_000_000
 
@@ -30,9 +33,9 @@ class BacktestPlan:
     settings : BacktestSettings
         What was asked for.
     model : Path
-        The model file.
+        The model file, or the directory of the registry.
     card : ModelCard
-        Its card.
+        Of the model, or of the registry's at the start.
     start_ns, end_ns : int
         First and last moment at which the strategy decides.
     instruments : tuple of Instrument
@@ -41,6 +44,8 @@ class BacktestPlan:
         Their hourly bars, where there are some.
     start_price : float
         Of the exposure, known at the start.
+    registry : Registry, optional
+        Where the models of the run come from; none for a single file.
 
     """
 
@@ -53,6 +58,12 @@ class BacktestPlan:
     instruments: tuple[Instrument, ...]
     bar_types: dict[InstrumentId, BarType]
     start_price: float
+    registry: Registry | None = None
+
+    @property
+    def channels_seen(self) -> tuple[str, ...]:
+        """Return the channels that some model of the run may read."""
+        return self.card.channels_seen if self.registry is None else tuple(each.name for each in CHANNELS)
 
     @property
     def hedge(self) -> Instrument:
@@ -95,9 +106,12 @@ def make_plan(
     card: ModelCard,
     start_ns: int | None,
     end_ns: int | None,
+    registry: Registry | None = None,
 ) -> BacktestPlan:
     """
     Check settings, model and catalog against one another and fix the period.
+
+    With a registry, `model` is its directory and `card` that of a model of it.
 
     Raises
     ------
@@ -134,10 +148,14 @@ def make_plan(
     for each in (hedge, exposure):
         if each.id not in bar_types:
             raise CatalogError(f"{catalog.path} has no hourly bars of {each.id}; ingest them first")
-    start, end = _period(catalog, bar_types[hedge.id], card, start_ns, end_ns)
+    start, end = _period(catalog, bar_types[hedge.id], _span(card, registry), card.schema, start_ns, end_ns)
+    if registry is not None:
+        card = _card_at(registry, card, start, end)
+    elif settings.policy.kind == "kelly":
+        card.check_calibrated(str(model))
     card.check_valid_at(start, end, str(model))
     price = _start_price(catalog, bar_types[exposure.id], start, end)
-    return BacktestPlan(catalog, settings, model, card, start, end, instruments, bar_types, price)
+    return BacktestPlan(catalog, settings, model, card, start, end, instruments, bar_types, price, registry)
 
 
 def iso(ts: int) -> str:
@@ -174,15 +192,43 @@ def _check_pair(hedge: Instrument, exposure: Instrument, settings: BacktestSetti
         )
 
 
+def _span(card: ModelCard, registry: Registry | None) -> tuple[int, int]:
+    """Return from when to when there is a model."""
+    if registry is None:
+        return card.trained_until, card.expires
+    last = registry.load(registry.entries[-1]).card
+    return registry.entries[0].valid_from, last.expires
+
+
+def _card_at(registry: Registry, card: ModelCard, start: int, end: int) -> ModelCard:
+    """Return the card in force at the start; refuse models of which one run cannot use all."""
+    first = promotion_at(registry, start)
+    used = [first, *(each for each in registry.entries if start < each.valid_from <= end)]
+    cards = [registry.load(each).card for each in used]
+    for entry, other in zip(used, cards, strict=True):
+        if (other.schema, other.cascade) != (card.schema, card.cascade):
+            raise ModelError(
+                f"{registry.path}: {entry.model}, in use from {iso(entry.valid_from)[:10]}, has other inputs "
+                "or forecasts another cascade than the models before, and one run cannot use both; end "
+                "before that day or start there"
+            )
+    return cards[0]
+
+
 def _period(
-    catalog: ParquetDataCatalog, bars: BarType, card: ModelCard, start_ns: int | None, end_ns: int | None
+    catalog: ParquetDataCatalog,
+    bars: BarType,
+    span: tuple[int, int],
+    schema: StateSchema,
+    start_ns: int | None,
+    end_ns: int | None,
 ) -> tuple[int, int]:
     """Return the period: by default all that the model may be used on and whose look-back is covered."""
     ts = store.read_bars(catalog, bars).ts_init
     first, last = int(ts[0]), int(ts[-1])
-    look_back = card.schema.look_back_ns
-    start = start_ns if start_ns is not None else max(card.trained_until, first + look_back)
-    end = end_ns if end_ns is not None else min(last, card.expires)
+    look_back = schema.look_back_ns
+    start = start_ns if start_ns is not None else max(span[0], first + look_back)
+    end = end_ns if end_ns is not None else min(last, span[1])
     have = f"{catalog.path} has bars of {bars.instrument_id} from {iso(first)[:10]} to {iso(last)[:10]}"
     if end <= start or start > last or end < first:
         raise CatalogError(f"{have}: no overlap with the run from {iso(start)[:10]} to {iso(end)[:10]}")

@@ -7,6 +7,7 @@ from time import perf_counter
 
 import msgspec
 import numpy as np
+import pandas as pd
 from nautilus_trader.backtest.engine import BacktestEngine
 from nautilus_trader.backtest.node import BacktestNode
 from nautilus_trader.persistence.catalog import ParquetDataCatalog
@@ -87,7 +88,7 @@ def run_backtest(plan: BacktestPlan, out: Path) -> BacktestRecord:
         exposure_instrument=str(settings.exposure_instrument),
         exposure=f"{abs(settings.exposure_quantity):g} {plan.asset} {side}",
         cost_note=_cost_note(plan),
-        model=_model_summary(plan),
+        model=_model_summary(plan) | _models_used(plan, decisions),
         simulated=bool(store.read_info(plan.catalog)["simulated"]),
         bars_per_second=_count_bars(plan) / seconds,
         on_bar_us={"p50": float(np.percentile(timing, 50)), "p99": float(np.percentile(timing, 99))},
@@ -172,6 +173,19 @@ def _model_summary(plan: BacktestPlan) -> dict[str, object]:
         "parameters": card.parameters,
         "metrics": card.metrics.get(plan.asset) or card.metrics.get("pooled", {}),
     }
+
+
+def _models_used(plan: BacktestPlan, decisions: pd.DataFrame) -> dict[str, object]:
+    """Return which model of a registry decided from when on; nothing for a single file."""
+    if plan.registry is None:
+        return {}
+    names = {entry.sha256: entry.model for entry in plan.registry.entries}
+    changes = decisions[decisions["model"] != decisions["model"].shift()]
+    used = [
+        f"{iso(ts)[:16]} {names.get(sha, 'no model')}"
+        for ts, sha in zip(changes["ts"], changes["model"], strict=True)
+    ]
+    return {"models in use from": "; ".join(used)}
 
 
 def _notes(plan: BacktestPlan) -> tuple[str, ...]:

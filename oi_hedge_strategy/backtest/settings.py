@@ -10,7 +10,7 @@ from nautilus_trader.common.config import NautilusConfig
 from nautilus_trader.model.identifiers import InstrumentId
 
 from oi_hedge_catalog.errors import ConfigError
-from oi_hedge_strategy.hedging.config import ExecutionConfig, PolicyConfig, RailsConfig
+from oi_hedge_strategy.hedging.config import DriftConfig, ExecutionConfig, PolicyConfig, RailsConfig
 from oi_hedge_strategy.simulation.fills import ImpactFillModel, ImpactFillModelConfig
 
 
@@ -34,7 +34,7 @@ class BacktestSettings(NautilusConfig, frozen=True):
         From sending an order to its arrival.
     impact : dict
         Values that differ from the defaults of `ImpactFillModelConfig`.
-    policy, rails, execution
+    policy, rails, execution, drift
         As for the strategy.
 
     """
@@ -49,6 +49,7 @@ class BacktestSettings(NautilusConfig, frozen=True):
     policy: PolicyConfig = PolicyConfig()
     rails: RailsConfig = RailsConfig()
     execution: ExecutionConfig = ExecutionConfig()
+    drift: DriftConfig = DriftConfig()
 
     def check(self) -> None:
         """
@@ -60,7 +61,7 @@ class BacktestSettings(NautilusConfig, frozen=True):
             For the first value out of range.
 
         """
-        for part in (self.policy, self.rails, self.execution):
+        for part in (self.policy, self.rails, self.execution, self.drift):
             part.check()
         if self.exposure_quantity == 0.0:
             raise ConfigError("exposure_quantity must not be zero: there would be nothing to hedge")

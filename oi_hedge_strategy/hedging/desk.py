@@ -138,7 +138,7 @@ class HedgeDesk:
     @property
     def channels_seen(self) -> tuple[str, ...]:
         """Channels that the model saw in training; none without a model."""
-        return self._model.card.channels_seen if self._model is not None else ()
+        return self._model.channels_seen if self._model is not None else ()
 
     def record_order(self, now: int, ordered: float, exposure: float) -> None:
         """Count an order towards the turnover and order-rate rails."""

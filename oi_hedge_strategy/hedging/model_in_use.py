@@ -7,7 +7,7 @@ from oi_hedge_strategy.forecast.model import Forecast
 from oi_hedge_strategy.forecast.source import ModelSource
 from oi_hedge_strategy.hedging.drift_monitor import DriftMonitor
 from oi_hedge_strategy.hedging.policy import KellyPolicy, Wish
-from oi_hedge_strategy.state import Snapshot, StateSchema
+from oi_hedge_strategy.state import CHANNELS, Snapshot, StateSchema
 
 
 class ModelInUse:
@@ -52,6 +52,11 @@ class ModelInUse:
     def schema(self) -> StateSchema:
         """Return its input schema, which no swap changes."""
         return self.card.schema
+
+    @property
+    def channels_seen(self) -> tuple[str, ...]:
+        """Return the channels that the model reads; of a registry all, as a later model may read more."""
+        return tuple(each.name for each in CHANNELS) if self._config.models else self.card.channels_seen
 
     @property
     def demoted(self) -> str:
