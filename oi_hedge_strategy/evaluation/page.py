@@ -69,6 +69,7 @@ td.words { min-width: 7em; }
 td small { display: block; font-size: 0.8rem; }
 tbody tr:hover { background: var(--shade); }
 ul { max-width: 86ch; padding-left: 1.2em; }
+details { margin: 6px 0; } summary { cursor: pointer; padding: 4px 0; }
 .columns { display: flex; flex-wrap: wrap; gap: 8px 56px; align-items: flex-start; }
 .banner { position: sticky; top: 0; z-index: 10; background: var(--warn); color: #ffffff; text-align: center;
   padding: 8px 16px; font-size: 0.95rem; }
