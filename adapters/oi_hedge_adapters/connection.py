@@ -1,0 +1,226 @@
+"""One exchange through ccxt: opened on first use, errors turned into one sentence, closed without rest."""
+
+import asyncio
+import importlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from oi_hedge_adapters.venues import VenueError, VenueRow
+
+_STREAM_SCHEMES = ("ws", "wss")
+
+
+class UnreachableError(VenueError):
+    """
+    A venue did not answer, or not as it should; asking again later may help.
+
+    Parameters
+    ----------
+    message : str
+        What happened.
+    retry_after : float, default 0
+        Seconds that the venue asks to wait.
+    """
+
+    def __init__(self, message: str, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class RefusedError(VenueError):
+    """A venue will not give what was asked, however often."""
+
+
+class VenueConnection:
+    """
+    One ccxt exchange and the errors of its calls.
+
+    Parameters
+    ----------
+    row : VenueRow
+        A row of the exchange; rows that share the exchange share the connection.
+    timeout_secs : float
+        How long a request may take.
+    base_url : str, optional
+        Asked in place of the exchange's own hosts, with the same paths below it.
+    """
+
+    def __init__(self, row: VenueRow, timeout_secs: float, base_url: str | None = None) -> None:
+        if row.ccxt_id is None:
+            raise RefusedError(f"{row.title} is closed: it has recorded history only")
+        self.row = row
+        self._errors = importlib.import_module("ccxt.base.errors")
+        kind = getattr(importlib.import_module("ccxt.pro"), row.ccxt_id)
+        self.exchange: Any = kind(
+            {"enableRateLimit": True, "timeout": round(timeout_secs * 1000), "newUpdates": True}
+        )
+        self._configure(base_url)
+        self._timeout_secs = timeout_secs
+        self._loading = asyncio.Lock()
+
+    def _configure(self, base_url: str | None) -> None:
+        """Load no more markets than needed, and from `base_url`."""
+        self.exchange.has["fetchCurrencies"] = False
+        wanted = self.row.market_types
+        options = self.exchange.options.setdefault("fetchMarkets", {})
+        kinds = options.get("types")
+        options["types"] = {name: name in wanted for name in kinds} if isinstance(kinds, dict) else [*wanted]
+        if base_url is not None:
+            self.exchange.urls["api"] = _rebase(self.exchange.urls["api"], base_url.rstrip("/"))
+
+    async def market(self, symbol: str) -> dict[str, Any]:
+        """
+        Return ccxt's market of `symbol`, loading the markets first if need be.
+
+        Raises
+        ------
+        RefusedError
+            If the symbol is not listed.
+        UnreachableError
+            If the markets cannot be loaded.
+        """
+        async with self._loading:
+            if not self.exchange.markets:
+                await self.call("load_markets")
+        found = self.exchange.markets.get(symbol)
+        if found is None:
+            raise RefusedError(
+                f"{self.row.title}: {symbol} is not listed; the exchange lists "
+                f"{len(self.exchange.markets)} contracts of this kind"
+            )
+        return dict(found)
+
+    async def reload(self) -> None:
+        """Load the markets again, for what trades and what is halted."""
+        async with self._loading:
+            await self.call("load_markets", True)
+
+    async def call(self, method: str, *arguments: Any, **named: Any) -> Any:
+        """
+        Call a method of the exchange.
+
+        Raises
+        ------
+        RefusedError
+            If the symbol is not listed, the venue denies access or ccxt has no such method.
+        UnreachableError
+            For everything that may be another at the next attempt: no connection, limits, bans, bad answers.
+        """
+        return await self._guard(getattr(self.exchange, method), method, *arguments, **named)
+
+    async def watch(self, method: str, symbol: str, timeout_secs: float) -> Any:
+        """
+        Wait for the next message of a stream that never rests.
+
+        After `timeout_secs` without one, the sockets of the exchange are closed, so that the next call opens
+        them again.
+
+        Raises
+        ------
+        RefusedError, UnreachableError
+            As `call`.
+        """
+        task = await self._wait(method, symbol, timeout_secs)
+        if task.done():
+            return task.result()
+        await self.drop_streams()
+        await asyncio.gather(task, return_exceptions=True)
+        raise UnreachableError(
+            f"{self.row.title}: {symbol}: no message within {timeout_secs:g} s, connecting again"
+        )
+
+    async def watch_events(self, method: str, symbol: str, timeout_secs: float) -> None:
+        """
+        Wait for the next event of a stream that may rest, at most `timeout_secs`.
+
+        Raises
+        ------
+        RefusedError, UnreachableError
+            As `call`, and if nothing came because there is no connection.
+        """
+        task = await self._wait(method, symbol, timeout_secs)
+        if task.done():
+            task.result()
+            return
+        await self._abandon(task)
+        sockets = [client.connection for client in self.exchange.clients.values()]
+        if not sockets or any(socket is None or socket.closed for socket in sockets):
+            raise UnreachableError(f"{self.row.title}: {symbol}: the stream is not connected")
+
+    async def _wait(self, method: str, symbol: str, timeout_secs: float) -> "asyncio.Task[Any]":
+        task = asyncio.ensure_future(self.call(method, symbol))
+        try:
+            await asyncio.wait({task}, timeout=timeout_secs)
+        except asyncio.CancelledError:
+            await self._abandon(task)
+            raise
+        return task
+
+    async def _abandon(self, task: "asyncio.Task[Any]") -> None:
+        """Cancel a reader, and drop the futures it leaves behind so that a later one waits for live ones."""
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        for client in self.exchange.clients.values():
+            for name in [name for name, future in client.futures.items() if future.cancelled()]:
+                del client.futures[name]
+
+    async def drop_streams(self) -> None:
+        """Close the sockets of the exchange; who waits for a message gets an error."""
+        clients = list(self.exchange.clients.values())
+        self.exchange.clients.clear()
+        for client in clients:
+            client.reset(self._errors.NetworkError("the stream was silent"))
+            await client.close()
+
+    async def close(self) -> None:
+        """Close sockets and sessions."""
+        await self.exchange.close()
+
+    async def _guard(
+        self, method: Callable[..., Awaitable[Any]], name: str, *arguments: Any, **named: Any
+    ) -> Any:
+        errors = self._errors
+        try:
+            return await method(*arguments, **named)
+        except errors.BadSymbol as error:
+            raise RefusedError(f"{self.row.title}: symbol is not listed ({_short(error)})") from error
+        except (errors.AuthenticationError, errors.NotSupported, errors.ArgumentsRequired) as error:
+            raise RefusedError(f"{self.row.title} refuses {name}: {_short(error)}") from error
+        except (errors.RateLimitExceeded, errors.DDoSProtection) as error:
+            wait = self._retry_after()
+            text = f"{self.row.title} limits our requests ({_short(error)}), waiting"
+            raise UnreachableError(text + (f" {wait:g} s" if wait else ""), wait) from error
+        except errors.RequestTimeout as error:
+            raise UnreachableError(
+                f"{self.row.title} did not answer {name} within {self._timeout_secs:g} s"
+            ) from error
+        except (errors.NetworkError, OSError) as error:
+            raise UnreachableError(f"{self.row.title} is not available: {_short(error)}") from error
+        except (errors.BaseError, ValueError, LookupError, TypeError, AttributeError) as error:
+            raise UnreachableError(
+                f"{self.row.title} answered {name} with something unexpected: {_short(error)}"
+            ) from error
+
+    def _retry_after(self) -> float:
+        headers = self.exchange.last_response_headers or {}
+        text = next((value for key, value in headers.items() if key.lower() == "retry-after"), "")
+        return float(text) if str(text).isdigit() else 0.0
+
+
+def _rebase(urls: Any, base: str) -> Any:
+    """Replace scheme and host of every address in a tree of ccxt's."""
+    if isinstance(urls, dict):
+        return {name: _rebase(part, base) for name, part in urls.items()}
+    if not isinstance(urls, str) or "://" not in urls:
+        return urls
+    parts = urlsplit(urls)
+    host = base.split("://", 1)
+    scheme = host[0].replace("http", "ws") if parts.scheme in _STREAM_SCHEMES else host[0]
+    return f"{scheme}://{host[1]}{parts.path}"
+
+
+def _short(error: BaseException) -> str:
+    """Return the first line of an error, without what it quotes at length."""
+    text = str(error).strip().splitlines()
+    return (text[0] if text else type(error).__name__)[:200]

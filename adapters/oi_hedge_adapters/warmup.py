@@ -1,0 +1,137 @@
+"""History of one instrument in pages through ccxt, to fill a look-back before the first forecast."""
+
+from decimal import Decimal
+from typing import Any
+
+from nautilus_trader.model.data import FundingRateUpdate
+from nautilus_trader.model.identifiers import InstrumentId
+
+from oi_hedge_adapters import normalise
+from oi_hedge_adapters.connection import RefusedError, VenueConnection
+from oi_hedge_adapters.normalise import Reading
+from oi_hedge_adapters.venues import Feed, Unit, VenueRow
+from oi_hedge_catalog.types import OpenInterestUpdate
+
+TIMEFRAME = "1h"
+_MINUTES = {"5m": 5, "15m": 15, "30m": 30, "1h": 60, "2h": 120, "4h": 240, "6h": 360, "12h": 720, "1d": 1440}
+_STEPS_MS = {name: minutes * 60_000 for name, minutes in _MINUTES.items()}
+_MILLISECOND_NS = 1_000_000
+_MINUTE_NS = 60 * 10**9
+_HOUR_MS = 3_600_000
+_DAY_NS = 86_400 * 10**9
+_FUNDING_PAGE = 100
+
+
+async def open_interest_history(
+    connection: VenueConnection,
+    row: VenueRow,
+    instrument_id: InstrumentId,
+    start_ns: int,
+    end_ns: int,
+    timeframe: str = TIMEFRAME,
+) -> list[OpenInterestUpdate]:
+    """
+    Return the open interest with `start_ns` <= `ts_event` and `ts_init` <= `end_ns`, in order of time.
+
+    Raises
+    ------
+    RefusedError
+        If the venue has no history, or not in steps of `timeframe`.
+    UnreachableError, PayloadError
+        If a page cannot be had or is not what the venue documents.
+    """
+    if row.history is None:
+        raise RefusedError(f"{row.title} has no history of open interest")
+    if timeframe not in row.history.timeframes:
+        steps = ", ".join(row.history.timeframes)
+        raise RefusedError(f"{row.title} has no history in steps of {timeframe!r}, only of {steps}")
+    symbol = row.ccxt_symbol(instrument_id)
+    market = await connection.market(symbol)
+    size = market.get("contractSize")
+    found: dict[int, OpenInterestUpdate] = {}
+    for since, until in _pages(row, timeframe, start_ns, end_ns):
+        bounds: dict[str, Any] = {} if row.history.pages_backward else {"until": until}
+        first = None if row.history.pages_backward else since
+        page = await connection.call(
+            "fetch_open_interest_history", symbol, timeframe, first, row.history.page_size, bounds
+        )
+        prices = await _opens(connection, row, symbol, timeframe, since)
+        for entry in page:
+            time_ns = int(entry["timestamp"]) * _MILLISECOND_NS
+            known = time_ns + round(row.publication_lag_secs * 1e9)
+            reading = Reading(
+                row,
+                instrument_id,
+                entry["info"],
+                known,
+                contract_size=float(size) if size else None,
+                price=prices.get(time_ns),
+                time_ns=time_ns,
+            )
+            update = normalise.open_interest(reading)
+            if start_ns <= update.ts_event and update.ts_init <= end_ns:
+                found[update.ts_event] = update
+    return [found[time] for time in sorted(found)]
+
+
+async def funding_history(
+    connection: VenueConnection, row: VenueRow, instrument_id: InstrumentId, start_ns: int, end_ns: int
+) -> list[FundingRateUpdate]:
+    """
+    Return the funding that was settled with `start_ns` <= `ts_event` and `ts_init` <= `end_ns`, by time.
+
+    The interval of a rate is its distance from the one before; of the first, the venue's usual one.
+
+    Raises
+    ------
+    RefusedError
+        If the venue has no history.
+    UnreachableError, PayloadError
+        If a page cannot be had or is not what the venue documents.
+    """
+    if Feed.FUNDING not in row.history_of:
+        raise RefusedError(f"{row.title} has no history of funding rates")
+    symbol = row.ccxt_symbol(instrument_id)
+    await connection.market(symbol)
+    rates: dict[int, Decimal] = {}
+    for since, until in windows(start_ns, end_ns, _FUNDING_PAGE * _HOUR_MS):
+        page = await connection.call(
+            "fetch_funding_rate_history", symbol, since, _FUNDING_PAGE, {"until": until}
+        )
+        for entry in page:
+            rates[int(entry["timestamp"]) * _MILLISECOND_NS] = Decimal(str(entry["fundingRate"]))
+    lag_ns = round(row.publication_lag_secs * 1e9)
+    found, before = [], None
+    for time in sorted(rates):
+        minutes = row.funding.interval_minutes if before is None else round((time - before) / _MINUTE_NS)
+        before = time
+        if start_ns <= time and time + lag_ns <= end_ns:
+            due = time + minutes * _MINUTE_NS
+            found.append(FundingRateUpdate(instrument_id, rates[time], time, time + lag_ns, minutes, due))
+    return found
+
+
+async def _opens(
+    connection: VenueConnection, row: VenueRow, symbol: str, timeframe: str, since: int
+) -> dict[int, float]:
+    """Return the price at the start of every step, known then, where open interest in USD needs one."""
+    if row.history is None or row.open_interest[0].unit is not Unit.USD:
+        return {}
+    bars = await connection.call("fetch_ohlcv", symbol, timeframe, since, row.history.page_size)
+    return {int(bar[0]) * _MILLISECOND_NS: float(bar[1]) for bar in bars}
+
+
+def _pages(row: VenueRow, timeframe: str, start_ns: int, end_ns: int) -> list[tuple[int, int]]:
+    """Return first and last millisecond of every page, the oldest first."""
+    assert row.history is not None
+    if row.history.depth_days is not None:
+        start_ns = max(start_ns, end_ns - row.history.depth_days * _DAY_NS)
+    if row.history.pages_backward:
+        return [(start_ns // _MILLISECOND_NS, end_ns // _MILLISECOND_NS)]
+    return windows(start_ns, end_ns, _STEPS_MS[timeframe] * row.history.page_size)
+
+
+def windows(start_ns: int, end_ns: int, length_ms: int) -> list[tuple[int, int]]:
+    """Cut a range into windows of `length_ms`; first and last millisecond of each, the oldest first."""
+    first, last = start_ns // _MILLISECOND_NS, end_ns // _MILLISECOND_NS
+    return [(at, min(at + length_ms - 1, last)) for at in range(first, last + 1, length_ms)]
