@@ -42,6 +42,7 @@ _FEEDS: dict[type, str] = {
     InstrumentStatus: STATUS,
 }
 _CHECK_SECS = 1.0
+_LOOK_BACK_NS = 30 * 86_400 * 10**9
 _SLOW_DATA_SECS = 900.0
 """Ratios are five-minute figures that come minutes late: they are not stale before that."""
 
@@ -168,7 +169,7 @@ class OpenInterestDataClient(LiveMarketDataClient):
             return
         self._wanted.add((name, instrument_id))
         key = self._source(name, row), instrument_id
-        if key in self._running:
+        if key in self._running and not self._running[key].done():
             return
         feed = self._make_feed(key, row, reader)
         self._feeds[key] = feed
@@ -176,10 +177,9 @@ class OpenInterestDataClient(LiveMarketDataClient):
 
     async def _stop(self, name: str, instrument_id: InstrumentId) -> None:
         self._wanted.discard((name, instrument_id))
-        key = self._source(name, row_of(instrument_id)), instrument_id
-        if any(
-            (other, instrument_id) in self._wanted for other in self._served(key[0], row_of(instrument_id))
-        ):
+        row = row_of(instrument_id)
+        key = self._source(name, row), instrument_id
+        if any((other, instrument_id) in self._wanted for other in self._served(key[0], row)):
             return
         self._feeds.pop(key, None)
         task = self._running.pop(key, None)
@@ -206,9 +206,8 @@ class OpenInterestDataClient(LiveMarketDataClient):
         name = row.ccxt_id or row.key
         if name not in self._connections:
             settings = self._settings
-            self._connections[name] = VenueConnection(
-                row, settings.timeout_secs, settings.base_urls.get(name)
-            )
+            url = settings.base_urls.get(name)
+            self._connections[name] = VenueConnection(row, settings.timeout_secs, url)
         return self._connections[name]
 
     def _make_feed(self, key: Key, row: VenueRow, reader: InstrumentReader) -> VenueFeed:
@@ -247,9 +246,8 @@ class OpenInterestDataClient(LiveMarketDataClient):
             self._emit(value)
 
     def _emit(self, value: Data) -> None:
-        self._handle_data(
-            CustomData(DataType(type(value)), value) if isinstance(value, CatalogData) else value
-        )
+        custom = isinstance(value, CatalogData)
+        self._handle_data(CustomData(DataType(type(value)), value) if custom else value)
 
     # Requests
 
@@ -277,10 +275,10 @@ class OpenInterestDataClient(LiveMarketDataClient):
     async def _history(
         self, request: Any, load: Callable[..., Awaitable[list[Any]]], *more: Any
     ) -> list[Any]:
-        """Return what `load` gives for the range of a request; nothing, and an error in the log, if it fails."""
+        """Return what `load` gives for a request's range; nothing, and an error in the log, if it fails."""
         now = self._clock.timestamp_ns()
         end = min(dt_to_unix_nanos(request.end), now) if request.end is not None else now
-        start = dt_to_unix_nanos(request.start) if request.start is not None else end - 30 * 86_400 * 10**9
+        start = dt_to_unix_nanos(request.start) if request.start is not None else end - _LOOK_BACK_NS
         try:
             row = row_of(request.instrument_id)
             found = await load(self._connection(row), row, request.instrument_id, start, end, *more)

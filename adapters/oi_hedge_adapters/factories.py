@@ -4,10 +4,12 @@ import asyncio
 
 from nautilus_trader.cache.cache import Cache
 from nautilus_trader.common.component import LiveClock, MessageBus
+from nautilus_trader.config import LiveDataClientConfig
 from nautilus_trader.live.factories import LiveDataClientFactory
 
 from oi_hedge_adapters.client import OpenInterestDataClient
 from oi_hedge_adapters.config import OpenInterestClientConfig
+from oi_hedge_catalog.errors import ConfigError
 
 
 class OpenInterestDataClientFactory(LiveDataClientFactory):
@@ -17,7 +19,7 @@ class OpenInterestDataClientFactory(LiveDataClientFactory):
     def create(
         loop: asyncio.AbstractEventLoop,
         name: str,
-        config: OpenInterestClientConfig,
+        config: LiveDataClientConfig,
         msgbus: MessageBus,
         cache: Cache,
         clock: LiveClock,
@@ -39,6 +41,8 @@ class OpenInterestDataClientFactory(LiveDataClientFactory):
         Raises
         ------
         ConfigError
-            If `config` is wrong.
+            If `config` is wrong, or of another client.
         """
+        if not isinstance(config, OpenInterestClientConfig):
+            raise ConfigError(f"{name}: expected an OpenInterestClientConfig, found {type(config).__name__}")
         return OpenInterestDataClient(loop, name, msgbus, cache, clock, config)
