@@ -108,12 +108,13 @@ class _Inputs:
         return out
 
     def _volatility(self, series: NDArray[Any], known: NDArray[np.bool_], span: NDArray[np.bool_]) -> Floats:
-        """Return the realised volatility of a log series per square-root hour over a span of offsets."""
+        """Return a log series' volatility per square-root hour over a span, NaN where it did not move."""
         before, after = series[..., 1:][..., span], series[..., :-1][..., span]
         both = known[..., 1:][..., span] & known[..., :-1][..., span]
         moved = np.where(both, after.astype(np.float64) - before, 0.0) ** 2
         hours = (both * self._gaps[span]).sum(axis=(1, 2))
-        return np.sqrt(_ratio(moved.sum(axis=(1, 2)), hours))
+        found = np.sqrt(_ratio(moved.sum(axis=(1, 2)), hours))
+        return np.where(found > 0.0, found, np.nan)
 
 
 def _against_look_back(series: NDArray[Any], known: NDArray[np.bool_]) -> tuple[Floats, NDArray[np.bool_]]:

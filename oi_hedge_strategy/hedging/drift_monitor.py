@@ -3,7 +3,7 @@
 import json
 from collections import deque
 from collections.abc import Iterable
-from math import nan
+from math import isfinite, nan
 
 import numpy as np
 
@@ -86,7 +86,7 @@ class DriftMonitor:
                 continue
             names = window[-1][1]
             found |= self._reference.psi(
-                {name: np.array([values.get(name, nan) for _, values in window]) for name in names}
+                {name: np.array([seen[name] for _, seen in window if name in seen]) for name in names}
             )
         return found
 
@@ -95,17 +95,17 @@ class DriftMonitor:
         fields = {
             "model": self._forecaster.sha256,
             "demoted": self.demoted,
-            "inputs": [(ts, _without_nan(values)) for ts, values in self._inputs],
-            "outputs": [(ts, _without_nan(values)) for ts, values in self._outputs],
+            "inputs": _plain(self._inputs),
+            "outputs": _plain(self._outputs),
         }
         return json.dumps(fields, allow_nan=False).encode()
 
     def restore(self, saved: bytes) -> None:
         """Take up what `save` returned; what another model said is left."""
         fields = json.loads(saved)
-        self._inputs = _with_nan(fields["inputs"])
+        self._inputs = _observations(fields["inputs"])
         if fields["model"] == self._forecaster.sha256:
-            self._outputs, self.demoted = _with_nan(fields["outputs"]), fields["demoted"]
+            self._outputs, self.demoted = _observations(fields["outputs"]), fields["demoted"]
 
     def _adopt(self, forecaster: Forecaster) -> None:
         self._forecaster = forecaster
@@ -137,11 +137,16 @@ def _reason(above: dict[str, float], limits: dict[str, float]) -> str:
     return ", ".join(f"drift of {name}: PSI {above[name]:.2f} above {limits[name]:.2f}" for name in worst[:3])
 
 
-def _without_nan(values: dict[str, float]) -> dict[str, float]:
-    return {name: float(f"{value:.6g}") for name, value in values.items() if np.isfinite(value)}
+def _plain(window: deque[_Observation]) -> list[tuple[int, dict[str, float | None]]]:
+    """Return observations as JSON can hold them: six digits, and null where a value was missing."""
+    return [
+        (ts, {name: float(f"{value:.6g}") if isfinite(value) else None for name, value in values.items()})
+        for ts, values in window
+    ]
 
 
-def _with_nan(saved: Iterable[tuple[int, dict[str, float]]]) -> deque[_Observation]:
-    observations = [(int(ts), values) for ts, values in saved]
-    names = {name for _, values in observations for name in values}
-    return deque((ts, {name: values.get(name, nan) for name in names}) for ts, values in observations)
+def _observations(saved: Iterable[tuple[int, dict[str, float | None]]]) -> deque[_Observation]:
+    return deque(
+        (int(ts), {name: nan if value is None else value for name, value in values.items()})
+        for ts, values in saved
+    )
