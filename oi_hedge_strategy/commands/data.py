@@ -11,6 +11,7 @@ from oi_hedge_catalog.ingest import check_catalog
 from oi_hedge_catalog.ingest import ingest as run_ingest
 from oi_hedge_catalog.quality import report_text
 from oi_hedge_strategy.commands.history import binance_vision
+from oi_hedge_strategy.commands.wallets import ingest_wallets
 
 
 @click.group()
@@ -19,6 +20,7 @@ def ingest() -> None:
 
 
 ingest.add_command(binance_vision)
+ingest.add_command(ingest_wallets)
 
 
 @ingest.command("files")
