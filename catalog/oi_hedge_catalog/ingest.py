@@ -12,6 +12,7 @@ from nautilus_trader.persistence.catalog import ParquetDataCatalog
 from tqdm import tqdm
 
 from oi_hedge_catalog import quality, store, writer
+from oi_hedge_catalog.compare import compare_venues
 from oi_hedge_catalog.errors import DataError, OIHedgeError
 from oi_hedge_catalog.findings import Finding, Severity
 from oi_hedge_catalog.quality import Report
@@ -163,7 +164,7 @@ def _check_against(catalog: ParquetDataCatalog, source: Source, series: Series) 
 
 def check_catalog(catalog: ParquetDataCatalog) -> Report:
     """
-    Run every check on every series stored in `catalog`.
+    Run every check on every series stored in `catalog`, and compare its venues with one another.
 
     Returns
     -------
@@ -186,7 +187,7 @@ def check_catalog(catalog: ParquetDataCatalog) -> Report:
         report += quality.check_series(store.read_options_open_interest(catalog, instrument_id))
     for instrument_id in store.wallet_ids(catalog):
         report += quality.check_series(store.read_wallet_concentration(catalog, instrument_id))
-    return report
+    return report + compare_venues(catalog)
 
 
 def _progress(sources: Sequence[Source], verb: str) -> "tqdm[Source]":
