@@ -19,7 +19,8 @@ _RETRIED_CODES = {-32005, 429}
 """Error codes by which nodes limit the rate (EIP-1474's "limit exceeded", and HTTP's)."""
 
 _QUANTITY = re.compile(r"0x[0-9a-fA-F]+")
-_NO_STATE = ("missing trie node", "header not found", "pruned", "not available", "archive")
+_NO_STATE = ("missing trie node", "header not found", "pruned", "not available", "archive", "outofrange")
+"""Parts of what nodes say that no longer have the state of a block."""
 
 
 class RpcError(OIHedgeError):
@@ -201,9 +202,7 @@ def _reason(error: Any) -> str:
         return f"neither result nor error, but {error!r}"
     message = str(error.get("message"))
     hint = (
-        "; the state of that block is gone, use an archive node"
-        if any(text in message.lower() for text in _NO_STATE)
-        else ""
+        "; an old block needs an archive node" if any(text in message.lower() for text in _NO_STATE) else ""
     )
     return f"{message} (code {error.get('code')}){hint}"
 
