@@ -143,7 +143,7 @@ class Predictions:
 
         """
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in stored.files}
             head = json.loads(str(arrays["head"]))
             version = head["format_version"]

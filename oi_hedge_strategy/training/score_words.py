@@ -21,7 +21,7 @@ def shown(metric: str, value: float | None, signed: bool = False) -> str:
         return f"{100 * value:.0f} %"
     digits = {"median_lead_hours": 1, "false_alarms_per_week": 2}.get(metric, 3)
     text = f"{value:{'+' if signed or metric == 'brier_skill' else ''}.{digits}f}"
-    return text.replace("-", "+") if float(text) == 0.0 and "-" in text else text
+    return text
 
 
 def shown_interval(metric: str, estimate: Estimate, between: str = " to ", signed: bool = False) -> str:
