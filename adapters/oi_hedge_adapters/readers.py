@@ -118,7 +118,7 @@ class InstrumentReader:
         """Return whether the instrument trades, where that has changed."""
         await self._connection.reload()
         market = await self._connection.market(self.symbol)
-        halted = market.get("active") is False or await self._in_maintenance()
+        halted = market.get("active") is False
         action = MarketStatusAction.HALT if halted else MarketStatusAction.TRADING
         if action is self._action:
             return []
@@ -126,12 +126,6 @@ class InstrumentReader:
         now = self._now_ns()
         reason = f"{self._row.title} lists it as {'not ' if halted else ''}trading"
         return [InstrumentStatus(self._id, action, now, now, reason, None, not halted, not halted, None)]
-
-    async def _in_maintenance(self) -> bool:
-        if self._connection.exchange.has.get("fetchStatus") is not True:
-            return False
-        status = await self._connection.call("fetch_status")
-        return status.get("status") not in ("ok", None)
 
     def _drain(self) -> list[dict[str, Any]]:
         """

@@ -236,7 +236,7 @@ LARGE_VENUES = (
         publication_lag_secs=1.0,
         requests_per_second=20.0,
         funding=FundingRule(
-            480, "continuous, quoted per 8 h, nothing within a dead band of 0.025 % either way"
+            480, "continuous, quoted per 8 h, nothing within a dead band of 0.025 % either way", 480
         ),
         method="watch_ticker",
         funding_fields=FundingFields("current_funding"),

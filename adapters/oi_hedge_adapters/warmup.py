@@ -80,7 +80,8 @@ async def funding_history(
     """
     Return the funding that was settled with `start_ns` <= `ts_event` and `ts_init` <= `end_ns`, by time.
 
-    The interval of a rate is its distance from the one before; of the first, the venue's usual one.
+    The interval of a rate is its distance from the one before, of the first the venue's usual one; where
+    funding is continuous, it is what the rate is quoted for.
 
     Raises
     ------
@@ -105,9 +106,10 @@ async def funding_history(
     for time in sorted(rates):
         minutes = row.funding.interval_minutes if before is None else round((time - before) / _MINUTE_NS)
         before = time
+        due = None if row.funding.quoted_minutes else time + minutes * _MINUTE_NS
         if start_ns <= time and time + lag_ns <= end_ns:
-            due = time + minutes * _MINUTE_NS
-            found.append(FundingRateUpdate(instrument_id, rates[time], time, time + lag_ns, minutes, due))
+            interval = row.funding.quoted_minutes or minutes
+            found.append(FundingRateUpdate(instrument_id, rates[time], time, time + lag_ns, interval, due))
     return found
 
 

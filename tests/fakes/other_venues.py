@@ -1,0 +1,683 @@
+"""What the smaller exchanges send, after their documentation and what was recorded of them."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from fakes.state import HOUR_MS, FakeState, FakeVenue, level, steps
+
+# Deribit
+
+
+def _rpc(result: Any) -> Any:
+    return {"jsonrpc": "2.0", "id": 1, "result": result, "testnet": False}
+
+
+def _deribit_instruments(state: FakeState, query: dict[str, Any]) -> Any:
+    common = {
+        "price_index": "eth_usd",
+        "max_leverage": 50,
+        "maker_commission": 0.0,
+        "taker_commission": 0.0005,
+        "creation_timestamp": 1534167754000,
+        "is_active": not state.halted,
+        "base_currency": "ETH",
+        "settlement_currency": "ETH",
+        "tick_size": 0.05,
+        "min_trade_amount": 1.0,
+    }
+    perpetual = {
+        **common,
+        "kind": "future",
+        "instrument_name": "ETH-PERPETUAL",
+        "instrument_type": "reversed",
+        "settlement_period": "perpetual",
+        "expiration_timestamp": 32503708800000,
+        "contract_size": 1.0,
+        "counter_currency": "USD",
+        "quote_currency": "USD",
+    }
+    option = {
+        **common,
+        "kind": "option",
+        "instrument_name": "ETH-27DEC24-3000-C",
+        "instrument_type": "reversed",
+        "option_type": "call",
+        "strike": 3000.0,
+        "settlement_period": "month",
+        "expiration_timestamp": 1735286400000,
+        "contract_size": 1.0,
+        "counter_currency": "USD",
+        "quote_currency": "ETH",
+    }
+    return _rpc([perpetual, option])
+
+
+def _deribit_summary(state: FakeState, query: dict[str, Any]) -> Any:
+    return _rpc(
+        [
+            {
+                "instrument_name": query["instrument_name"],
+                "open_interest": state.coins,
+                "underlying_price": state.price,
+                "mark_price": 0.05,
+                "base_currency": "ETH",
+                "quote_currency": "ETH",
+                "creation_timestamp": state.now(),
+            }
+        ]
+    )
+
+
+def _deribit_funding(state: FakeState, query: dict[str, Any]) -> Any:
+    times = steps(query, "start_timestamp", "end_timestamp", "count", HOUR_MS, 744)
+    return _rpc(
+        [
+            {
+                "timestamp": at,
+                "index_price": state.price,
+                "prev_index_price": state.price,
+                "interest_8h": state.rate,
+                "interest_1h": state.rate / 8,
+            }
+            for at in times
+        ]
+    )
+
+
+def _deribit_push(state: FakeState, asked: str, path: str) -> Iterator[Any]:
+    for channel in json.loads(asked).get("params", {}).get("channels", []):
+        data = {
+            "timestamp": state.now(),
+            "state": "open",
+            "instrument_name": channel.split(".")[1],
+            "open_interest": state.coins * state.price,
+            "mark_price": state.price,
+            "index_price": state.price,
+            "last_price": state.price,
+            "current_funding": state.rate,
+            "funding_8h": 0.00001742,
+            "stats": {"high": 1.0, "low": 1.0, "price_change": 0.0, "volume": 1.0, "volume_usd": 1.0},
+        }
+        params = {"channel": channel, "data": data}
+        yield {"jsonrpc": "2.0", "method": "subscription", "params": params}
+
+
+_DERIBIT = FakeVenue(
+    {
+        "/api/v2/public/get_instruments": _deribit_instruments,
+        "/api/v2/public/get_book_summary_by_instrument": _deribit_summary,
+        "/api/v2/public/get_funding_rate_history": _deribit_funding,
+    },
+    _deribit_push,
+    lambda asked: [{"jsonrpc": "2.0", "id": json.loads(asked)["id"], "result": []}],
+)
+
+# Hyperliquid: no time stamps
+
+
+def _hyperliquid_context(state: FakeState) -> dict[str, Any]:
+    state.now()
+    return {
+        "dayNtlVlm": "591989409.94",
+        "prevDayPx": "2094.6",
+        "markPx": str(state.price),
+        "midPx": str(state.price),
+        "oraclePx": str(state.price),
+        "funding": str(state.rate),
+        "openInterest": str(state.coins),
+        "premium": "0.0",
+        "impactPxs": [str(state.price), str(state.price)],
+        "dayBaseVlm": "281686.82",
+    }
+
+
+def _hyperliquid_info(state: FakeState, query: dict[str, Any]) -> Any:
+    if query["type"] == "fundingHistory":
+        times = steps(query, "startTime", "endTime", "limit", HOUR_MS, 500)
+        rate = str(state.rate)
+        return [{"coin": "ETH", "fundingRate": rate, "premium": "0.0", "time": at + 76} for at in times]
+    market = {"name": "ETH", "szDecimals": 4, "maxLeverage": 25}
+    if state.halted:
+        market["isDelisted"] = True
+    return [{"universe": [market]}, [_hyperliquid_context(state)]]
+
+
+def _hyperliquid_push(state: FakeState, asked: str, path: str) -> Iterator[Any]:
+    if json.loads(asked).get("subscription", {}).get("type") == "activeAssetCtx":
+        data = {"coin": "ETH", "ctx": _hyperliquid_context(state)}
+        yield {"channel": "activeAssetCtx", "data": data}
+
+
+_HYPERLIQUID = FakeVenue(
+    {"/info": _hyperliquid_info},
+    _hyperliquid_push,
+    lambda asked: [{"channel": "subscriptionResponse", "data": json.loads(asked)}],
+)
+
+# Gate: 0.01 coins a contract
+
+
+def _gate_contracts(state: FakeState, query: dict[str, Any]) -> Any:
+    if "/usdt/" not in query["path"]:
+        return []
+    contract = {
+        "name": "ETH_USDT",
+        "type": "direct",
+        "quanto_multiplier": "0.01",
+        "leverage_min": "1",
+        "leverage_max": "100",
+        "maintenance_rate": "0.005",
+        "mark_type": "index",
+        "mark_price": str(state.price),
+        "index_price": str(state.price),
+        "last_price": str(state.price),
+        "maker_fee_rate": "-0.00025",
+        "taker_fee_rate": "0.00075",
+        "order_price_round": "0.05",
+        "mark_price_round": "0.01",
+        "funding_rate": str(state.rate),
+        "funding_rate_indicative": "0.000219",
+        "funding_interval": 28800,
+        "funding_next_apply": state.due() // 1000,
+        "interest_rate": "0.0003",
+        "order_size_min": 1,
+        "order_size_max": 1000000,
+        "order_price_deviate": "0.5",
+        "trade_size": 1,
+        "position_size": round(state.coins / 0.01),
+        "in_delisting": False,
+        "status": "suspend" if state.halted else "trading",
+        "create_time": 1546300800,
+        "config_change_time": 1609899548,
+    }
+    return contract if query["path"].endswith("ETH_USDT") else [contract]
+
+
+def _gate_stats(state: FakeState, query: dict[str, Any]) -> Any:
+    times = steps(query, "from_ms", "to", "limit", HOUR_MS, 100)
+    if query.get("from"):
+        times = steps({**query, "from_ms": int(query["from"]) * 1000}, "from_ms", "to", "limit", HOUR_MS, 100)
+    return [
+        {
+            "time": at // 1000,
+            "lsr_account": state.long_share / (1 - state.long_share),
+            "lsr_taker": 0.7,
+            "mark_price": state.price,
+            "open_interest": round(level(at) / 0.01),
+            "open_interest_usd": level(at) * state.price,
+            "long_liq_size": 0,
+            "short_liq_size": 0,
+            "long_liq_usd": 0,
+            "short_liq_usd": 0,
+            "top_lsr_account": 1.17,
+            "top_lsr_size": 0.91,
+        }
+        for at in times
+    ]
+
+
+def _gate_liquidations(state: FakeState, query: dict[str, Any]) -> Any:
+    return [
+        {
+            "contract": "ETH_USDT",
+            "left": 0,
+            "size": round((1 if is_long else -1) * coins / 0.01),
+            "fill_price": str(price),
+            "order_price": str(price),
+            "time": at // 1000,
+        }
+        for is_long, coins, price, at in state.liquidations
+    ]
+
+
+def _gate_funding(state: FakeState, query: dict[str, Any]) -> Any:
+    wanted = {"since": int(query["from"]) * 1000, "until": int(query["to"]) * 1000}
+    times = steps(wanted, "since", "until", "limit", 8 * HOUR_MS, 1000)
+    return [{"t": at // 1000, "r": str(state.rate)} for at in reversed(times)]
+
+
+def _gate_push(state: FakeState, asked: str, path: str) -> Iterator[Any]:
+    request = json.loads(asked)
+    if request.get("channel") == "futures.tickers":
+        result = {
+            "contract": "ETH_USDT",
+            "last": str(state.price),
+            "change_percentage": "0",
+            "funding_rate": str(state.rate),
+            "funding_rate_indicative": "0.0001",
+            "mark_price": str(state.price),
+            "index_price": str(state.price),
+            "total_size": str(round(state.coins / 0.01)),
+            "volume_24h": "1",
+        }
+        at = state.now()
+        common = {"time": at // 1000, "time_ms": at, "channel": "futures.tickers"}
+        yield {**common, "event": "update", "result": [result]}
+
+
+def _gate_acknowledge(asked: str) -> list[Any]:
+    request = json.loads(asked)
+    found = {"time": request["time"], "channel": request["channel"], "event": "subscribe"}
+    return [{**found, "id": request.get("id"), "error": None, "result": {"status": "success"}}]
+
+
+_GATE = FakeVenue(
+    {
+        "/api/v4/futures/usdt/contract_stats": _gate_stats,
+        "/api/v4/futures/usdt/contracts": _gate_contracts,
+        "/api/v4/futures/btc/contracts": _gate_contracts,
+        "/api/v4/futures/usdt/liq_orders": _gate_liquidations,
+        "/api/v4/futures/usdt/funding_rate": _gate_funding,
+    },
+    _gate_push,
+    _gate_acknowledge,
+)
+
+# Kraken Futures
+
+
+def _kraken_instruments(state: FakeState, query: dict[str, Any]) -> Any:
+    common = {"tickSize": 0.1, "contractSize": 1, "tradeable": not state.halted, "impactMidSize": 1}
+    margins = [{"contracts": 0, "initialMargin": 0.02, "maintenanceMargin": 0.01}]
+    linear = {
+        **common,
+        "symbol": "PF_ETHUSD",
+        "type": "flexible_futures",
+        "base": "ETH",
+        "quote": "USD",
+        "contractValueTradePrecision": 3,
+        "marginLevels": margins,
+    }
+    inverse = {
+        **common,
+        "symbol": "PI_ETHUSD",
+        "type": "futures_inverse",
+        "underlying": "rr_ethusd",
+        "base": "ETH",
+        "quote": "USD",
+        "contractValueTradePrecision": 0,
+        "marginLevels": margins,
+    }
+    return {"result": "success", "instruments": [linear, inverse], "serverTime": "2026-01-01T00:00:00.000Z"}
+
+
+def _iso(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def _kraken_funding(state: FakeState, query: dict[str, Any]) -> Any:
+    times = steps({}, "since", "until", "limit", HOUR_MS, 1000)
+    rate, price = state.rate, state.price
+    rows = [{"timestamp": _iso(at), "fundingRate": rate * price, "relativeFundingRate": rate} for at in times]
+    return {"result": "success", "serverTime": _iso(times[-1]), "rates": rows}
+
+
+def _kraken_push(state: FakeState, asked: str, path: str) -> Iterator[Any]:
+    request = json.loads(asked)
+    for name in request.get("product_ids", []):
+        inverse = name.startswith("PI_")
+        yield {
+            "time": state.now(),
+            "product_id": name,
+            "funding_rate": state.rate * state.price,
+            "funding_rate_prediction": 0.0,
+            "relative_funding_rate": state.rate,
+            "relative_funding_rate_prediction": 0.0,
+            "next_funding_rate_time": state.due(),
+            "feed": "ticker",
+            "bid": state.price,
+            "ask": state.price,
+            "bid_size": 1.0,
+            "ask_size": 1.0,
+            "volume": 1.0,
+            "dtm": 0,
+            "leverage": "50x",
+            "index": state.price,
+            "premium": 0.0,
+            "last": state.price,
+            "change": 0.0,
+            "suspended": False,
+            "tag": "perpetual",
+            "pair": "ETH:USD",
+            "openInterest": state.coins * (state.price if inverse else 1.0),
+            "markPrice": state.price,
+            "maturityTime": 0,
+            "post_only": False,
+        }
+
+
+_KRAKEN = FakeVenue(
+    {
+        "/derivatives/api/v3/instruments": _kraken_instruments,
+        "/derivatives/api/v3/historical-funding-rates": _kraken_funding,
+        "/derivatives/api/v4/historicalfundingrates": _kraken_funding,
+    },
+    _kraken_push,
+    lambda asked: [{"event": "subscribed", "feed": "ticker", "product_ids": []}],
+)
+
+# Bitget
+
+
+def _bitget(data: Any, state: FakeState) -> Any:
+    return {"code": "00000", "msg": "success", "requestTime": state.now(), "data": data}
+
+
+def _bitget_contracts(state: FakeState, query: dict[str, Any]) -> Any:
+    if query["productType"] != "USDT-FUTURES":
+        return _bitget([], state)
+    contract = {
+        "symbol": "ETHUSDT",
+        "baseCoin": "ETH",
+        "quoteCoin": "USDT",
+        "supportMarginCoins": ["USDT"],
+        "makerFeeRate": "0.0002",
+        "takerFeeRate": "0.0006",
+        "minTradeNum": "0.01",
+        "priceEndStep": "1",
+        "volumePlace": "2",
+        "pricePlace": "2",
+        "sizeMultiplier": "0.01",
+        "symbolType": "perpetual",
+        "minTradeUSDT": "5",
+        "symbolStatus": "maintain" if state.halted else "normal",
+        "fundInterval": "8",
+        "minLever": "1",
+        "maxLever": "125",
+        "deliveryTime": "",
+        "launchTime": "",
+    }
+    return _bitget([contract], state)
+
+
+def _bitget_ratio(state: FakeState, query: dict[str, Any]) -> Any:
+    long = state.long_share
+    row = {"longAccountRatio": str(long), "shortAccountRatio": str(1 - long)}
+    return _bitget([{**row, "longShortAccountRatio": str(long / (1 - long)), "ts": str(state.now())}], state)
+
+
+def _bitget_funding(state: FakeState, query: dict[str, Any]) -> Any:
+    times = steps({}, "since", "until", "pageSize", 8 * HOUR_MS, 100)
+    rows = [
+        {"symbol": "ETHUSDT", "fundingRate": str(state.rate), "fundingTime": str(at)}
+        for at in reversed(times)
+    ]
+    return _bitget(rows, state)
+
+
+def _bitget_push(state: FakeState, asked: str, path: str) -> Iterator[Any]:
+    for wanted in json.loads(asked).get("args", []):
+        at = str(state.now())
+        data = {
+            "instId": wanted["instId"],
+            "lastPr": str(state.price),
+            "bidPr": str(state.price),
+            "askPr": str(state.price),
+            "bidSz": "1",
+            "askSz": "1",
+            "open24h": "2000",
+            "high24h": "2000",
+            "low24h": "2000",
+            "change24h": "0",
+            "fundingRate": str(state.rate),
+            "nextFundingTime": str(state.due()),
+            "markPrice": str(state.price),
+            "indexPrice": str(state.price),
+            "holdingAmount": str(state.coins),
+            "baseVolume": "1",
+            "quoteVolume": "1",
+            "openUtc": "2000",
+            "symbolType": "1",
+            "symbol": wanted["instId"],
+            "ts": at,
+        }
+        yield {"action": "snapshot", "arg": wanted, "data": [data], "ts": int(at)}
+
+
+_BITGET = FakeVenue(
+    {
+        "/api/v2/mix/market/contracts": _bitget_contracts,
+        "/api/v2/mix/market/account-long-short": _bitget_ratio,
+        "/api/v2/mix/market/history-fund-rate": _bitget_funding,
+    },
+    _bitget_push,
+    lambda asked: [{"event": "subscribe", "arg": wanted} for wanted in json.loads(asked)["args"]],
+)
+
+# KuCoin Futures: 0.01 coins a contract
+
+
+def _kucoin(data: Any) -> Any:
+    return {"code": "200000", "data": data}
+
+
+def _kucoin_contracts(state: FakeState, query: dict[str, Any]) -> Any:
+    return _kucoin(
+        [
+            {
+                "symbol": "ETHUSDTM",
+                "rootSymbol": "USDT",
+                "type": "FFWCSX",
+                "firstOpenDate": 1585555200000,
+                "expireDate": None,
+                "settleDate": None,
+                "baseCurrency": "ETH",
+                "quoteCurrency": "USDT",
+                "settleCurrency": "USDT",
+                "maxOrderQty": 1000000,
+                "maxPrice": 1000000.0,
+                "lotSize": 1,
+                "tickSize": 0.01,
+                "multiplier": 0.01,
+                "initialMargin": 0.01,
+                "maintainMargin": 0.005,
+                "makerFeeRate": 0.0002,
+                "takerFeeRate": 0.0006,
+                "isInverse": False,
+                "isQuanto": True,
+                "status": "Paused" if state.halted else "Open",
+                "openInterest": str(round(state.coins / 0.01)),
+                "markPrice": state.price,
+                "maxLeverage": 100,
+                "fundingFeeRate": state.rate,
+                "fundingRateGranularity": 28800000,
+                "nextFundingRateTime": 1000,
+                "nextFundingRateDateTime": state.due(),
+                "indexPrice": state.price,
+                "lastTradePrice": state.price,
+                "maxRiskLimit": 2000000,
+            }
+        ]
+    )
+
+
+def _kucoin_interest(state: FakeState, query: dict[str, Any]) -> Any:
+    if "interval" in query:
+        times = steps(query, "startAt", "endAt", "pageSize", HOUR_MS, 200)
+        rows = [{"openInterest": str(round(level(at) / 0.01)), "ts": at} for at in reversed(times)]
+        return _kucoin([{"symbol": "ETHUSDTM", **row} for row in rows])
+    row = {"symbol": "ETHUSDTM", "openInterest": str(round(state.coins / 0.01))}
+    return _kucoin([{**row, "ts": state.now()}])
+
+
+def _kucoin_rate(state: FakeState, query: dict[str, Any]) -> Any:
+    return _kucoin(
+        {
+            "symbol": ".ETHUSDTMFPI8H",
+            "granularity": 28800000,
+            "timePoint": state.due() - 8 * HOUR_MS,
+            "value": state.rate,
+            "nextFundingRate": state.rate,
+            "currentGranularity": 28800000,
+            "dailyInterestRate": 0.0003,
+            "fundingTime": state.due(),
+        }
+    )
+
+
+def _kucoin_funding(state: FakeState, query: dict[str, Any]) -> Any:
+    times = steps(query, "from", "to", "limit", 8 * HOUR_MS, 100)
+    symbol = "ETHUSDTM"
+    return _kucoin([{"symbol": symbol, "fundingRate": state.rate, "timepoint": at} for at in reversed(times)])
+
+
+_KUCOIN = FakeVenue(
+    {
+        "/api/v1/contracts/active": _kucoin_contracts,
+        "/api/ua/v1/market/open-interest": _kucoin_interest,
+        "/api/v1/funding-rate": _kucoin_rate,
+        "/api/ua/v1/market/funding-rate": _kucoin_rate,
+        "/api/v1/contract/funding-rates": _kucoin_funding,
+    }
+)
+
+# HTX: 0.01 coins a contract
+
+
+def _htx(data: Any, state: FakeState) -> Any:
+    return {"status": "ok", "code": 200, "message": "Success", "data": data, "ts": state.now()}
+
+
+def _htx_contracts(state: FakeState, query: dict[str, Any]) -> Any:
+    return _htx(
+        [
+            {
+                "symbol": "ETH",
+                "contract_code": "ETH-USDT",
+                "contract_size": 0.01,
+                "price_tick": 0.01,
+                "delivery_date": "",
+                "delivery_time": "",
+                "create_date": "20201021",
+                "contract_status": 3 if state.halted else 1,
+                "settlement_date": "1640764800000",
+                "support_margin_mode": "all",
+                "business_type": "swap",
+                "pair": "ETH-USDT",
+                "contract_type": "swap",
+                "trade_partition": "USDT",
+            }
+        ],
+        state,
+    )
+
+
+def _htx_interest(state: FakeState, query: dict[str, Any]) -> Any:
+    row = {
+        "amount": str(state.coins),
+        "volume": str(round(state.coins / 0.01)),
+        "value": str(state.coins * state.price),
+        "contract_code": "ETH-USDT",
+    }
+    return _htx(row, state)
+
+
+def _htx_history(state: FakeState, query: dict[str, Any]) -> Any:
+    times = steps({}, "since", "until", "size", HOUR_MS, 200)
+    rows = [
+        {"volume": str(level(at)), "amount_type": 2, "ts": at, "value": str(level(at) * state.price)}
+        for at in reversed(times)
+    ]
+    return _htx({"symbol": "ETH", "tick": rows, "contract_code": "ETH-USDT"}, state)
+
+
+def _htx_rate(state: FakeState, query: dict[str, Any]) -> Any:
+    row = {"contract_code": "ETH-USDT", "funding_rate": str(state.rate), "funding_time": str(state.due())}
+    return _htx([{**row, "next_funding_time": str(state.due() + 8 * HOUR_MS)}], state)
+
+
+def _htx_funding(state: FakeState, query: dict[str, Any]) -> Any:
+    times = steps({}, "since", "until", "limit", 8 * HOUR_MS, 100)
+    rows = [
+        {
+            "funding_rate": str(state.rate),
+            "realized_rate": str(state.rate),
+            "funding_time": str(at),
+            "contract_code": "ETH-USDT",
+        }
+        for at in reversed(times)
+    ]
+    page = {"total_page": 1, "current_page": 1, "total_size": len(rows), "data": rows}
+    return _htx(rows if "v5" in query["path"] else page, state)
+
+
+def _htx_liquidations(state: FakeState, query: dict[str, Any]) -> Any:
+    rows = [
+        {
+            "id": str(at),
+            "contract_code": "ETH-USDT",
+            "liquidation_time": str(at),
+            "side": "sell" if is_long else "buy",
+            "position_side": "long" if is_long else "short",
+            "volume": str(round(coins / 0.01)),
+            "amount": str(round(coins / 0.01)),
+            "bankrupt_price": str(price),
+            "trade_turnover": str(coins * price),
+        }
+        for is_long, coins, price, at in state.liquidations
+    ]
+    return _htx(rows, state)
+
+
+_HTX = FakeVenue(
+    {
+        "/linear-swap-api/v1/swap_contract_info": _htx_contracts,
+        "/v5/market/open_interest": _htx_interest,
+        "/linear-swap-api/v1/swap_his_open_interest": _htx_history,
+        "/v5/market/funding_rate_history": _htx_funding,
+        "/v5/market/funding_rate": _htx_rate,
+        "/linear-swap-api/v1/swap_historical_funding_rate": _htx_funding,
+        "/v5/market/liquidation_orders": _htx_liquidations,
+    }
+)
+
+# dYdX: no time stamps
+
+
+def _dydx_markets(state: FakeState, query: dict[str, Any]) -> Any:
+    state.now()
+    market = {
+        "clobPairId": "1",
+        "ticker": "ETH-USD",
+        "status": "PAUSED" if state.halted else "ACTIVE",
+        "oraclePrice": str(state.price),
+        "priceChange24H": "97.2",
+        "volume24H": "59598032.8897",
+        "trades24H": 22916,
+        "nextFundingRate": str(state.rate),
+        "initialMarginFraction": "0.02",
+        "maintenanceMarginFraction": "0.012",
+        "openInterest": str(state.coins),
+        "atomicResolution": -9,
+        "quantumConversionExponent": -9,
+        "tickSize": "0.1",
+        "stepSize": "0.001",
+        "stepBaseQuantums": 1000000,
+        "subticksPerTick": 100000,
+    }
+    return {"markets": {"ETH-USD": market}}
+
+
+def _dydx_funding(state: FakeState, query: dict[str, Any]) -> Any:
+    times = steps({}, "since", "until", "limit", HOUR_MS, 1000)
+    rate, price = str(state.rate), str(state.price)
+    rows = [
+        {"ticker": "ETH-USD", "rate": rate, "price": price, "effectiveAt": _iso(at)} for at in reversed(times)
+    ]
+    return {"historicalFunding": rows}
+
+
+_DYDX = FakeVenue({"/v4/perpetualMarkets": _dydx_markets, "/v4/historicalFunding/ETH-USD": _dydx_funding})
+
+OTHER = {
+    "deribit": _DERIBIT,
+    "hyperliquid": _HYPERLIQUID,
+    "gate": _GATE,
+    "krakenfutures": _KRAKEN,
+    "bitget": _BITGET,
+    "kucoinfutures": _KUCOIN,
+    "htx": _HTX,
+    "dydx": _DYDX,
+}
