@@ -5,6 +5,7 @@ import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
@@ -182,6 +183,11 @@ class FoldRecord:
     seconds : mapping of str to float
         Time spent on fitting, by forecaster, all seeds together.
 
+    Raises
+    ------
+    DataError
+        If a window's times have no UTC offset, or do not ascend from window to window.
+
     """
 
     name: str
@@ -189,6 +195,18 @@ class FoldRecord:
     training_loss: Mapping[str, list[list[float]]] = field(default_factory=dict)
     stopping_loss: Mapping[str, list[list[float]]] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        last = datetime.min.replace(tzinfo=UTC)
+        for window, ends in self.windows.items():
+            for text in ends:
+                time = datetime.fromisoformat(text)
+                if time.tzinfo is None or time < last:
+                    raise DataError(
+                        f"fold {self.name}, window {window}: expected times with an offset from UTC that "
+                        f"ascend, found {text}"
+                    )
+                last = time
 
 
 def _check_shape(name: str, values: NDArray[np.generic], shape: tuple[int, ...]) -> None:

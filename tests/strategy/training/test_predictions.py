@@ -5,7 +5,7 @@ import pytest
 from support.predictions import make_predictions
 
 from oi_hedge_catalog.errors import DataError
-from oi_hedge_strategy.training.predictions import Predictions
+from oi_hedge_strategy.training.predictions import FoldRecord, Predictions
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +64,16 @@ def test_logits_in_place_of_probabilities_are_refused(predictions):
 def test_arrays_that_contradict_one_another_are_refused(predictions, change, message):
     with pytest.raises(DataError, match=message):
         replace(predictions, **{name: make(predictions) for name, make in change.items()})
+
+
+@pytest.mark.parametrize(
+    ("training", "test"),
+    [
+        (("2022-01-01T00:00:00", "2022-06-01T00:00:00"), ("2022-07-01T00:00:00", "2022-08-01T00:00:00")),
+        (("2022-01-01T00:00:00Z", "2022-06-01T00:00:00Z"), ("2022-05-01T00:00:00Z", "2022-08-01T00:00:00Z")),
+        (("2022-06-01T00:00:00Z", "2022-01-01T00:00:00Z"), ("2022-07-01T00:00:00Z", "2022-08-01T00:00:00Z")),
+    ],
+)
+def test_windows_without_offset_or_out_of_order_are_refused(training, test):
+    with pytest.raises(DataError, match="fold 2022-Q3, window t.*with an offset from UTC that ascend"):
+        FoldRecord("2022-Q3", {"training": training, "test": test})

@@ -253,11 +253,8 @@ def test_the_card_holds_the_judged_asset_and_the_pool_and_is_json(scores) -> Non
     assert card["columns"] == list(COLUMNS)
     figures = card["groups"]["ETH"][OVERALL]["down_18h"]["forecasters"]["logistic"]["roc_auc"]
     found = scores.cells["ETH", OVERALL, "down_18h"].forecasters["logistic"]["roc_auc"]
-    assert figures[:3] == pytest.approx(
-        [found.estimate.value, found.estimate.low, found.estimate.high], abs=1e-4
-    )
-    assert figures[4:] == pytest.approx([found.difference.value, found.difference.low, found.difference.high],
-                                        rel=1e-3)  # fmt: skip
+    for at, each in ((0, found.estimate), (4, found.difference)):
+        assert figures[at : at + 3] == pytest.approx([each.value, each.low, each.high], rel=1e-3)
     assert len(json.dumps(card)) < 200_000
 
 
