@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from oi_hedge_adapters.history.tables import read_table, to_floats, to_times
 from oi_hedge_adapters.wallets import Moment, WalletSet, concentrations
 from oi_hedge_catalog.errors import DataError
 from oi_hedge_catalog.findings import when
+from oi_hedge_catalog.series import Floats, Times
 from oi_hedge_catalog.types import WalletConcentration
 
 _COLUMNS = ("time", "address", "balance")
@@ -27,7 +29,9 @@ def read_balance_file(path: Path, wallets: WalletSet) -> list[WalletConcentratio
         If the file cannot be read, or an address of the set is missing or there twice at a time.
     """
     table = read_table(path, _COLUMNS)
-    times = to_times(path, "time", table["time"], None, None)
+    if not len(table):
+        raise DataError(f"{path} has no row")
+    times = _times(path, table["time"])
     balances = to_floats(path, "balance", table["balance"])
     addresses = [str(each).lower() for each in table["address"].to_pylist()]
     place = {address: at for at, address in enumerate(wallets.addresses)}
@@ -52,7 +56,7 @@ def read_balance_file(path: Path, wallets: WalletSet) -> list[WalletConcentratio
     ]
 
 
-def _require_all(path: Path, wallets: WalletSet, moments: np.ndarray, held: np.ndarray) -> None:
+def _require_all(path: Path, wallets: WalletSet, moments: Times, held: Floats) -> None:
     missing = np.argwhere(np.isnan(held))
     if len(missing):
         moment, at = missing[0]
@@ -61,5 +65,11 @@ def _require_all(path: Path, wallets: WalletSet, moments: np.ndarray, held: np.n
             f"{path} has no balance of {address} at {time} ({len(missing)} such balances are missing); give "
             "every address of the set at every time, 0 where it holds nothing"
         )
-    if not moments.size:
-        raise DataError(f"{path} has no row")
+
+
+def _times(path: Path, column: pa.ChunkedArray) -> Times:
+    try:
+        return to_times(path, "time", column, None, None)
+    except DataError as error:
+        form = "files of balances have times such as 2024-01-31T12:00:00Z"
+        raise DataError(f"{error}; {form}") from error
