@@ -8,8 +8,10 @@ import click
 from oi_hedge_catalog.errors import OIHedgeError
 from oi_hedge_strategy.commands.backtest import backtest
 from oi_hedge_strategy.commands.data import check, ingest
+from oi_hedge_strategy.commands.retrain import retrain
 from oi_hedge_strategy.commands.simulate import simulate
 from oi_hedge_strategy.commands.train import train
+from oi_hedge_strategy.commands.validate import validate
 
 
 class _Commands(click.Group):
@@ -37,5 +39,5 @@ def main() -> None:
     """
 
 
-for command in (backtest, check, ingest, simulate, train):
+for command in (backtest, check, ingest, retrain, simulate, train, validate):
     main.add_command(command)

@@ -189,10 +189,10 @@ class DriftConfig(NautilusConfig, frozen=True):
     """
     Say when a model is demoted because the market no longer looks as it did in training.
 
-    With these limits no healthy quarter demoted a model: in windows of 56 days the population stability index
-    (PSI) of ETH's inputs, against all assets before, was at most 0.62 in the 13 recorded quarters from October
-    2021 on, and in four simulated ones; that of the probabilities was at most 1.67. In windows of 28 days,
-    which hold too few independent samples, it reached 1.39.
+    With these limits no healthy quarter demoted a model: in windows of 56 days the population stability
+    index (PSI) of ETH's inputs, against all assets before, was at most 0.62 in the 13 recorded quarters from
+    October 2021 on, and in four simulated ones; that of the probabilities was at most 1.67. In windows of
+    28 days, which hold too few independent samples, an input reached 1.39.
 
     Parameters
     ----------
