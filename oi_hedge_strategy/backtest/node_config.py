@@ -115,7 +115,7 @@ def _data(plan: BacktestPlan) -> list[BacktestDataConfig]:
     funding = set(store.funding_ids(plan.catalog))
     path, spec = str(plan.catalog.path), plan.bar_types[plan.settings.hedge_instrument].spec
     configs = _unlisted_inputs(plan)
-    inputs = [each.kind for each in inputs_seen(plan.channels_seen) if each.unlisted_id is None]
+    inputs: list[Any] = [each.kind for each in inputs_seen(plan.channels_seen) if each.unlisted_id is None]
     for each in sorted(plan.instruments, key=lambda i: (i.id == plan.settings.hedge_instrument, str(i.id))):
         shared: dict[str, Any] = {"catalog_path": path, "instrument_id": each.id}
         if each.id in interest:
@@ -137,9 +137,10 @@ def _unlisted_inputs(plan: BacktestPlan) -> list[BacktestDataConfig]:
     They are loaded for all ids of their type, since the node gives no data for an instrument id that the
     catalog has no instrument of; the strategy subscribes to its own.
     """
-    seen = [each for each in inputs_seen(plan.channels_seen) if each.unlisted_id is not None]
-    return [
-        BacktestDataConfig(data_cls=each.kind, client_id=_OI_CLIENT, catalog_path=str(plan.catalog.path))
-        for each in seen
+    kinds: list[Any] = [
+        each.kind
+        for each in inputs_seen(plan.channels_seen)
         if each.unlisted_id and store.data_files(plan.catalog, each.kind, str(each.unlisted_id(plan.asset)))
     ]
+    path = str(plan.catalog.path)
+    return [BacktestDataConfig(data_cls=kind, client_id=_OI_CLIENT, catalog_path=path) for kind in kinds]
