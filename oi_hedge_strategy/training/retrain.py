@@ -45,7 +45,7 @@ class Retraining:
     reason : str
         Why it was promoted, or why not.
     restart : bool
-        Whether its inputs differ from the champion's, so that running strategies must be restarted.
+        Whether its inputs differ, or may, from the champion's, so that running strategies must be restarted.
 
     """
 
@@ -111,7 +111,7 @@ def retrain(
             f"by {day(now_ns)}: ingest newer data or raise --valid-days"
         )
     entry = registry.current
-    champion = registry.load(entry) if entry is not None else None
+    champion = _champion(registry, entry, event) if entry is not None else None
     cascade = champion.card.cascade if champion is not None else None
     assets = assets or (champion.card.assets if champion is not None else None)
     with tempfile.TemporaryDirectory() as scratch:
@@ -130,9 +130,19 @@ def retrain(
             fit(assets, until_ns, path, cascade)
             promoted = registry.add(path, now_ns, reason)
             schema = Forecaster.load(path).card.schema
-            restart = champion is not None and schema != champion.card.schema
+            restart = entry is not None and (champion is None or schema != champion.card.schema)
     name = entry.model if entry is not None else ""
     return Retraining(promoted, name, held_from, until_ns, difference, worse, reason, restart)
+
+
+def _champion(registry: Registry, entry: Promotion, event: str) -> Forecaster | None:
+    """Return the current model; where an event forces a new one, None if its file is damaged."""
+    try:
+        return registry.load(entry)
+    except ModelError:
+        if event:
+            return None
+        raise
 
 
 def _held_from(champion: Forecaster, until_ns: int, held_days: int) -> int:
