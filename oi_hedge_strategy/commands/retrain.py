@@ -33,7 +33,6 @@ KEPT = 3
     show_default=True,
     help="Last days on which old and new are compared.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of weights, order and dropout.")
 @click.option(
     "--valid-days", type=click.IntRange(1), default=366, show_default=True, help="Days until it expires."
 )
@@ -45,7 +44,6 @@ def retrain(
     until: int | None,
     assets: str | None,
     held_days: int,
-    seed: int,
     valid_days: int,
     event: str,
     allow_short_history: bool,
@@ -63,14 +61,11 @@ def retrain(
       1  it could not be done: see the message
     """
     require_training_extra("torch", "onnx", "sklearn", "scipy")
-    from oi_hedge_strategy.training.fit import FitConfig
     from oi_hedge_strategy.training.retrain import retrain as run_retraining
     from oi_hedge_strategy.training.train import TrainConfig, train
 
     opened = store.open_catalog(catalog)
-    config = TrainConfig(
-        fit=FitConfig(seed=seed), valid_days=valid_days, allow_short_history=allow_short_history
-    )
+    config = TrainConfig(valid_days=valid_days, allow_short_history=allow_short_history)
 
     def fit(names: Sequence[str] | None, end: int, out: Path, cascade: CascadeDefinition | None) -> None:
         told = config if cascade is None else replace(config, cascade=cascade)

@@ -168,11 +168,12 @@ def _compare(
     shared = [name for name in challenger.card.assets if name in champion.card.assets]
     if not shared:
         raise ModelError(f"{champion.source} knows none of {', '.join(challenger.card.assets)}")
-    found = []
     histories = [load_history(catalog, name, end_ns=until_ns) for name in shared]
-    for model in (challenger, champion):
-        found.append([recent_forecasts(model, each, since_ns, until_ns, definition) for each in histories])
-    return mean_loss_difference(*found)
+    ours, theirs = (
+        [recent_forecasts(model, each, since_ns, until_ns, definition) for each in histories]
+        for model in (challenger, champion)
+    )
+    return mean_loss_difference(ours, theirs)
 
 
 def _words(difference: Estimate, worse: float, champion: Forecaster, since: int, until: int) -> str:
