@@ -64,8 +64,9 @@ OTHER_VENUES = (
         long_short=LongShortField("lsr_account", TimeField("time", _SECOND_NS), is_ratio=True),
         live=frozenset({_OI, _FUNDING, _LIQUIDATIONS, _LONG_SHORT}),
         history_of=frozenset({_OI, _FUNDING, _LIQUIDATIONS, _LONG_SHORT}),
-        history=History(("5m", "15m", "30m", "1h", "4h", "1d"), 100, "launch"),
+        history=History(("5m", "15m", "30m", "1h", "4h", "1d"), 100, "launch", labels_start=True),
         quirks=(
+            Quirk("always", "a history row's time is the start of the step that its value ends", "recorded"),
             Quirk("always", "contract_stats carries liquidation USD and long/short ratios too", "recorded"),
             Quirk("always", "liquidations count the position: below zero is a short", "ccxt"),
             Quirk("always", "ccxt asks liquidations from milliseconds, the venue takes seconds", "ccxt"),

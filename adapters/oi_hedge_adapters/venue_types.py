@@ -56,6 +56,8 @@ class History:
         The same in days where the venue cuts it off.
     pages_backward : bool, default False
         Whether a request ignores its start and always returns the latest rows.
+    labels_start : bool, default False
+        Whether the time of a row is the start of the step at whose end its value was true.
     """
 
     timeframes: tuple[str, ...]
@@ -63,6 +65,7 @@ class History:
     depth: str
     depth_days: int | None = None
     pages_backward: bool = False
+    labels_start: bool = False
 
 
 @dataclass(frozen=True, slots=True)

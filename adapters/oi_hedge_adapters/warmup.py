@@ -48,8 +48,9 @@ async def open_interest_history(
     symbol = row.ccxt_symbol(instrument_id)
     market = await connection.market(symbol)
     size = market.get("contractSize")
+    shift = _STEPS_MS[timeframe] * _MILLISECOND_NS if row.history.labels_start else 0
     found: dict[int, OpenInterestUpdate] = {}
-    for since, until in _pages(row, timeframe, start_ns, end_ns):
+    for since, until in _pages(row, timeframe, start_ns - shift, end_ns):
         bounds: dict[str, Any] = {} if row.history.pages_backward else {"until": until}
         first = None if row.history.pages_backward else since
         page = await connection.call(
@@ -58,7 +59,7 @@ async def open_interest_history(
         prices = await _opens(connection, row, symbol, timeframe, since)
         for entry in page:
             time_ns = int(entry["timestamp"]) * _MILLISECOND_NS
-            known = time_ns + round(row.publication_lag_secs * 1e9)
+            known = time_ns + shift + round(row.publication_lag_secs * 1e9)
             reading = Reading(
                 row,
                 instrument_id,
@@ -69,6 +70,9 @@ async def open_interest_history(
                 time_ns=time_ns,
             )
             update = normalise.open_interest(reading)
+            if shift:
+                event = update.ts_event + shift
+                update = OpenInterestUpdate(instrument_id, update.quantity, update.notional_usd, event, known)
             if start_ns <= update.ts_event and update.ts_init <= end_ns:
                 found[update.ts_event] = update
     return [found[time] for time in sorted(found)]

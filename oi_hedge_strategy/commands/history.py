@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import click
+from nautilus_trader.model.identifiers import InstrumentId
 
 from oi_hedge_adapters.history import binance_vision as vision
 from oi_hedge_adapters.history.download import Mirror
 from oi_hedge_adapters.history.known import find_instruments
 from oi_hedge_adapters.history.metrics import Label
+from oi_hedge_adapters.history.rest import Kind, RestRequest
+from oi_hedge_adapters.history.rest_sources import rest_sources
+from oi_hedge_adapters.venues import row_of
 from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_catalog.ingest import Source
 from oi_hedge_catalog.ingest import ingest as run_ingest
@@ -118,6 +122,59 @@ def binance_vision(
             lag_ns=None if lag is None else round(lag * 1e9),
         )
         sources += vision.vision_sources(request, mirror, skip_damaged)
+    store_sources(sources, catalog, notes, started)
+
+
+@click.command("rest")
+@click.argument("instruments_wanted", metavar="INSTRUMENTS...", nargs=-1, required=True)
+@click.option("--from", "start", type=UTC_TIME, required=True, help="First time.")
+@click.option("--until", "end", type=UTC_TIME, show_default="now", help="Time after the last.")
+@click.option(
+    "--kind",
+    "kinds",
+    type=click.Choice([each.value for each in Kind]),
+    multiple=True,
+    default=(Kind.OPEN_INTEREST.value, Kind.FUNDING.value),
+    show_default=True,
+    help="What to take; may be repeated.",
+)
+@click.option("--timeframe", default="1h", show_default=True, help="Step of open interest and bars.")
+@click.option("--base-url", help="Asked in place of the venue's own hosts.")
+@click.option("--cache", type=_PATH, show_default="user cache", help="Directory that keeps the pages.")
+@target_options
+def rest(
+    instruments_wanted: tuple[str, ...],
+    start: int,
+    end: int | None,
+    kinds: tuple[str, ...],
+    timeframe: str,
+    base_url: str | None,
+    cache: Path | None,
+    catalog: Path,
+    instruments: Path | None,
+    notes: bool,
+) -> None:
+    """Take history of INSTRUMENTS, such as ETHUSDT-LINEAR.BYBIT, from their venues page by page.
+
+    Every complete page is kept, so a run that was stopped goes on where it was. What each venue has is in
+    `oi-hedge venues`.
+    """
+    started = time.monotonic()
+    until = time.time_ns() if end is None else end
+    if start >= until:
+        raise ConfigError("--from is not before --until")
+    sources: list[Source] = []
+    for name in dict.fromkeys(instruments_wanted):
+        row_of(name)
+        request = RestRequest(
+            instrument_id=InstrumentId.from_str(name),
+            start_ns=start,
+            end_ns=until,
+            timeframe=timeframe,
+            base_url=base_url,
+            cache=cache or default_cache() / "rest",
+        )
+        sources += rest_sources(request, [Kind(kind) for kind in dict.fromkeys(kinds)], catalog, instruments)
     store_sources(sources, catalog, notes, started)
 
 

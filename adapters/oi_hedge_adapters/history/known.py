@@ -27,13 +27,23 @@ def find_instruments(
     ManifestError
         If an instrument is defined nowhere.
     """
-    found = load_instruments(KNOWN)
-    if manifest is not None:
-        found |= load_instruments(manifest)
-    if (catalog / "data").is_dir():
-        found |= {str(each.id): each for each in store.instruments(store.open_catalog(catalog))}
+    found = _definitions(catalog, manifest)
     if absent := [str(each) for each in wanted if str(each) not in found]:
         raise ManifestError(
             f"{absent[0]} is not defined: name a TOML file that has its [[instrument]] table by --instruments"
         )
     return [found[str(each)] for each in wanted]
+
+
+def find_known(wanted: InstrumentId, catalog: Path, manifest: Path | None = None) -> Instrument | None:
+    """Return the definition of an instrument if there is one, as `find_instruments`."""
+    return _definitions(catalog, manifest).get(str(wanted))
+
+
+def _definitions(catalog: Path, manifest: Path | None) -> dict[str, Instrument]:
+    found = load_instruments(KNOWN)
+    if manifest is not None:
+        found |= load_instruments(manifest)
+    if (catalog / "data").is_dir():
+        found |= {str(each.id): each for each in store.instruments(store.open_catalog(catalog))}
+    return found

@@ -1,0 +1,200 @@
+"""History from the venues' interfaces, taken from loopback exchanges: numbers, pages, faults, resuming."""
+
+import asyncio
+import threading
+import time
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from fakes.server import FakeExchanges, Fault
+from fakes.state import HOUR_MS, level
+from nautilus_trader.model.identifiers import InstrumentId
+from support.command import digest, refuse, succeed
+
+from oi_hedge_adapters.history.rest import Kind, RestRequest
+from oi_hedge_adapters.history.rest_sources import rest_sources
+from oi_hedge_adapters.venues import ROWS, Feed
+from oi_hedge_catalog import store
+from oi_hedge_catalog.errors import DataError
+
+HOUR = HOUR_MS * 1_000_000
+BYBIT = "ETHUSDT-LINEAR.BYBIT"
+END = time.time_ns() // HOUR * HOUR - 2 * HOUR
+START = END - 20 * 24 * HOUR
+
+
+@contextmanager
+def running():
+    """Serve the exchanges from a thread of their own."""
+    loop, exchanges = asyncio.new_event_loop(), FakeExchanges()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    asyncio.run_coroutine_threadsafe(exchanges.start(), loop).result(10)
+    try:
+        yield exchanges
+    finally:
+        asyncio.run_coroutine_threadsafe(exchanges.stop(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+@pytest.fixture
+def exchanges():
+    with running() as found:
+        yield found
+
+
+@pytest.fixture
+def take(exchanges, tmp_path):
+    def run(*arguments, instrument=BYBIT, exchange="bybit", start=START, end=END, command=succeed):
+        times = ("--from", iso(start), "--until", iso(end), "--base-url", exchanges.urls[exchange])
+        places = ("--catalog", tmp_path / "catalog", "--cache", tmp_path / "cache")
+        return command("ingest", "rest", instrument, *times, *places, *arguments)
+
+    return run
+
+
+def iso(ns):
+    return str(np.datetime64(ns, "ns"))[:19]
+
+
+def request_of(exchanges, tmp_path, instrument=BYBIT, exchange="bybit", **changes):
+    values = {"start_ns": START, "end_ns": END, "cache": tmp_path / "cache", "backoff_secs": 0.01}
+    return RestRequest(
+        instrument_id=InstrumentId.from_str(instrument),
+        base_url=exchanges.urls[exchange],
+        **(values | changes),
+    )
+
+
+def test_open_interest_and_funding_are_stored_one_sided(take, tmp_path):
+    take()
+
+    catalog = store.open_catalog(tmp_path / "catalog")
+    interest = store.read_open_interest(catalog, BYBIT)
+    assert interest.ts_event.tolist() == list(range(START, END, HOUR))
+    np.testing.assert_array_equal(interest.quantity, [level(at // 10**6) for at in interest.ts_event])
+    assert set(interest.ts_init - interest.ts_event) == {5_000_000_000}
+    funding = store.read_funding(catalog, BYBIT)
+    assert set(np.diff(funding.ts_event)) == {8 * HOUR}
+    assert set(funding.interval) == {480}
+    assert set(funding.rate) == {0.0001}
+
+
+def test_bars_are_stamped_with_their_close(take, tmp_path):
+    take("--kind", "bars")
+
+    bars = store.read_bars(store.open_catalog(tmp_path / "catalog"), f"{BYBIT}-1-HOUR-LAST-EXTERNAL")
+    assert bars.ts_event.tolist() == list(range(START + HOUR, END + HOUR, HOUR))
+    assert set(bars.close) == {2000.0}
+    assert set(bars.volume) == {1.0}
+
+
+LISTED = [row for row in ROWS if row.ccxt_id and row.history_of & {Feed.OPEN_INTEREST, Feed.FUNDING}]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", LISTED, ids=lambda row: row.key)
+def test_every_venue_that_has_history_gives_it(row, exchanges, tmp_path):
+    kinds = [Kind.FUNDING] if Feed.FUNDING in row.history_of else []
+    kinds += [Kind.OPEN_INTEREST] if row.history else []
+    wanted = request_of(exchanges, tmp_path, str(row.example), row.ccxt_id, start_ns=END - 48 * HOUR)
+
+    sources = rest_sources(wanted, kinds, tmp_path / "catalog")
+
+    assert [source.instrument.id for source in sources] == [row.example] * len(kinds)
+    for source in sources:
+        series = source.load().series
+        assert (np.diff(series.ts_event) > 0).all()
+        assert (series.ts_event >= END - 48 * HOUR).all() and (series.ts_event < END).all()
+    if row.history:
+        np.testing.assert_allclose(series.quantity, [level(at // 10**6) for at in series.ts_event])
+        assert len(series) == 48
+
+
+def test_running_twice_adds_nothing_and_asks_for_the_last_page_only(take, exchanges, tmp_path):
+    take("--kind", "open-interest")
+    before, asked = digest(tmp_path / "catalog"), len(pages_of(exchanges))
+
+    assert "added 0 rows" in take("--kind", "open-interest")
+
+    assert digest(tmp_path / "catalog") == before
+    assert asked in (3, 4)
+    assert len(pages_of(exchanges)) - asked <= 1
+
+
+def pages_of(exchanges):
+    return [each for each in exchanges["bybit"].requests if "open-interest" in each]
+
+
+def test_venue_that_fails_in_the_middle_is_gone_on_with(exchanges, tmp_path):
+    wanted = request_of(exchanges, tmp_path, attempts=2)
+    second = (START // (199 * HOUR) + 1) * 199 * HOUR
+    exchanges["bybit"].take_fault = failing_from(exchanges["bybit"], second // 10**6)
+    with pytest.raises(DataError, match="gave up after 2 attempts, pages that are complete are kept"):
+        rest_sources(wanted, [Kind.OPEN_INTEREST], tmp_path / "catalog")
+    assert len(list(wanted.cache.rglob("*.json"))) == 1
+    del exchanges["bybit"].take_fault
+    exchanges["bybit"].requests.clear()
+
+    (source,) = rest_sources(wanted, [Kind.OPEN_INTEREST], tmp_path / "catalog")
+
+    assert source.load().series.ts_event.tolist() == list(range(START, END, HOUR))
+    assert not [
+        each for each in pages_of(exchanges) if f"startTime={second // 10**6 - 199 * HOUR_MS}" in each
+    ]
+
+
+def failing_from(exchange, since_ms):
+    """Return what fails requests for pages from a time on."""
+
+    def take_fault(path):
+        asked = exchange.requests[-1]
+        late = "open-interest" in asked and f"startTime={since_ms}" in asked
+        return Fault("500") if late else None
+
+    return take_fault
+
+
+@pytest.mark.parametrize("kind", ["429", "503", "half_json", "disconnect", "html"])
+def test_faults_lose_nothing(kind, exchanges, tmp_path):
+    exchanges["bybit"].faults.append(Fault(kind, 2, "open-interest"))
+
+    (source,) = rest_sources(request_of(exchanges, tmp_path), [Kind.OPEN_INTEREST], tmp_path / "catalog")
+
+    assert source.load().series.ts_event.tolist() == list(range(START, END, HOUR))
+
+
+def test_depth_that_a_venue_does_not_keep_is_told(take):
+    text = take(
+        "--kind",
+        "open-interest",
+        instrument="ETHUSDT-PERP.BINANCE",
+        exchange="binanceusdm",
+        start=END - 40 * 24 * HOUR,
+    )
+
+    assert "Binance USD-M keeps 30 days of open interest: taken from" in text
+
+
+def test_wrong_requests_are_one_sentence(take, tmp_path):
+    bybit = "Bybit linear has no history in steps of '7m', only of 5m"
+    assert bybit in take("--timeframe", "7m", command=refuse)
+    deribit = {"instrument": "ETH-PERPETUAL.DERIBIT", "exchange": "deribit"}
+    assert "no history of open interest" in take(command=refuse, **deribit)
+    assert "volume of its bars" in take("--kind", "bars", command=refuse, **deribit)
+    assert "not listed" in take(instrument="DOGEUSDT-LINEAR.BYBIT", command=refuse)
+    assert "unknown venue" in take(instrument="ETHUSDT.NOWHERE", command=refuse)
+    assert "is closed" in take("--kind", "funding", instrument="ETH-PERP.FTX", command=refuse)
+    assert "not before" in take(start=END, command=refuse)
+    assert not (tmp_path / "catalog").exists()
+
+
+def test_damaged_page_is_one_sentence(take, tmp_path):
+    take("--kind", "open-interest")
+    page = next((tmp_path / "cache").rglob("*.json"))
+    page.write_text("[[1,")
+
+    assert f"{page} is not a page that was kept" in take("--kind", "open-interest", command=refuse)
