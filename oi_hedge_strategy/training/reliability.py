@@ -11,7 +11,7 @@ from oi_hedge_strategy.training.score_words import output_title, title
 
 Curves = dict[str, dict[str, Reliability]]
 _COLUMNS = 3
-_PANEL, _PLOT, _LEFT, _TOP = 250, 180, 48, 34
+_PANEL, _PLOT, _LEFT, _TOP = 270, 200, 44, 34
 _STYLE = """
 text { font: 11px system-ui, sans-serif; fill: #57606a; } .title { font-size: 12px; fill: #24292f; }
 .axis { stroke: #8b949e; } .even { stroke: #8b949e; stroke-dasharray: 4 3; }
@@ -58,7 +58,9 @@ def reliability_svg(curves: Curves, forecaster: str) -> str:
 
 
 def _panel(heading: str, curve: Reliability) -> str:
-    top = float(max(curve.forecast.max(), np.nanmax(curve.high), 1e-6))
+    highest = float(max(curve.forecast.max(), np.nanmax(curve.high), 1e-6))
+    step = _tick(highest)
+    top = step * float(np.ceil(highest / step))
     right, bottom = _LEFT + _PLOT, _TOP + _PLOT
 
     def at(forecast: float, observed: float) -> tuple[float, float]:
@@ -71,13 +73,16 @@ def _panel(heading: str, curve: Reliability) -> str:
     )
     dots = "".join(f'<circle class="dot" cx="{x}" cy="{y}" r="2.6"/>' for x, y in points)
     path = " ".join(f"{x},{y}" for x, y in points)
-    labels = [(_PLOT * part, f"{100 * top * part:.3g}</text>") for part in (0.0, 0.5, 1.0)]
+    labels = [
+        (round(_PLOT * at * step / top, 1), f"{100 * at * step:.3g}</text>")
+        for at in range(round(top / step) + 1)
+    ]
     ticks = "".join(
         f'<text x="{_LEFT + along}" y="{bottom + 15}" text-anchor="middle">{text}'
         f'<text x="{_LEFT - 6}" y="{bottom - along + 4}" text-anchor="end">{text}'
         for along, text in labels
     )
-    samples = f"{curve.samples.size} bins of {int(np.median(curve.samples)):,} samples"
+    samples = f"{curve.samples.size} bins of {int(np.median(curve.samples)):,}"
     return (
         f'<text class="title" x="{_LEFT}" y="14">{escape(heading)}</text>'
         f'<text x="{_LEFT}" y="28">observed %, {samples}</text>'
@@ -87,3 +92,9 @@ def _panel(heading: str, curve: Reliability) -> str:
         f'{ticks}{whiskers}<polyline class="curve" points="{path}"/>{dots}'
         f'<text x="{right}" y="{bottom + 29}" text-anchor="end">forecast %</text>'
     )
+
+
+def _tick(top: float) -> float:
+    """Return a round distance between three to six marks up to `top`."""
+    power = 10.0 ** np.floor(np.log10(top / 3.0))
+    return float(max(step * power for step in (1.0, 2.0, 5.0) if step * power <= top / 3.0))

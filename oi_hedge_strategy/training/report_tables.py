@@ -17,24 +17,20 @@ from oi_hedge_strategy.training.score_words import (
     shown_with_spread,
     title,
 )
-from oi_hedge_strategy.training.scores import Cell, Score
+from oi_hedge_strategy.training.scores import Cell, Metric, Score
 
 
 def score_table(scores: Scores, cell: Cell) -> str:
-    """Return a cell's forecasters in rows: figures with intervals, and how each stands to the reference."""
-    metrics = cell_metrics(cell)
-    rows: list[list[TableCell]] = []
-    for name, found in cell.forecasters.items():
-        row: list[TableCell] = [title(name)]
-        row += [
-            (shown_with_spread(each.key, found[each.key]), shown_interval(each.key, found[each.key].estimate))
-            if each.key in found
-            else UNKNOWN
-            for each in metrics
-        ]
-        rows.append([*row, _against(found["roc_auc"])])
-    headers = ["", *(each.title for each in metrics), f"ROC-AUC against {title(scores.reference)}"]
-    return table(headers, rows, words=(0, len(headers) - 1))
+    """Return a cell's forecasters in rows: figures with intervals, how each stands, and below its alerts."""
+    forecast = [each for each in cell_metrics(cell) if each.averaged]
+    alerts = [each for each in cell_metrics(cell) if not each.averaged]
+    against = [_against(found["roc_auc"]) for found in cell.forecasters.values()]
+    rows = [[*row, words] for row, words in zip(_rows(cell, forecast), against, strict=True)]
+    headers = ["", *(each.title for each in forecast), f"ROC-AUC against {title(scores.reference)}"]
+    parts = [table(headers, rows, words=(0, len(headers) - 1))]
+    if alerts:
+        parts.append(table(["alerts", *(each.title for each in alerts)], _rows(cell, alerts)))
+    return "".join(parts)
 
 
 def reliability_table(curve: Reliability) -> str:
@@ -69,6 +65,19 @@ def speed_table(
 def details(summary: str, content: str) -> str:
     """Return content that is folded away until it is asked for; `content` is HTML, `summary` text."""
     return f"<details><summary>{escape(summary)}</summary>{content}</details>"
+
+
+def _rows(cell: Cell, metrics: Sequence[Metric]) -> list[list[TableCell]]:
+    return [
+        [title(name), *(_figure(found, each.key) for each in metrics)]
+        for name, found in cell.forecasters.items()
+    ]
+
+
+def _figure(found: Mapping[str, Score], metric: str) -> TableCell:
+    if metric not in found:
+        return UNKNOWN
+    return shown_with_spread(metric, found[metric]), shown_interval(metric, found[metric].estimate)
 
 
 def _against(score: Score) -> TableCell:
