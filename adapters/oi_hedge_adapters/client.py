@@ -138,25 +138,25 @@ class OpenInterestDataClient(LiveMarketDataClient):
             known = ", ".join(each.__name__ for each in _FEEDS)
             self._log.error(f"{self.id} has {known} of one instrument each, not {command.data_type}")
             return
-        self._start(_FEEDS[kind], command.instrument_id)
+        self._open_feed(_FEEDS[kind], command.instrument_id)
 
     async def _subscribe_funding_rates(self, command: SubscribeFundingRates) -> None:
-        self._start(Feed.FUNDING, command.instrument_id)
+        self._open_feed(Feed.FUNDING, command.instrument_id)
 
     async def _subscribe_instrument_status(self, command: SubscribeInstrumentStatus) -> None:
-        self._start(STATUS, command.instrument_id)
+        self._open_feed(STATUS, command.instrument_id)
 
     async def _unsubscribe(self, command: UnsubscribeData) -> None:
         if command.data_type.type in _FEEDS and command.instrument_id is not None:
-            await self._stop(_FEEDS[command.data_type.type], command.instrument_id)
+            await self._close_feed(_FEEDS[command.data_type.type], command.instrument_id)
 
     async def _unsubscribe_funding_rates(self, command: UnsubscribeFundingRates) -> None:
-        await self._stop(Feed.FUNDING, command.instrument_id)
+        await self._close_feed(Feed.FUNDING, command.instrument_id)
 
     async def _unsubscribe_instrument_status(self, command: UnsubscribeInstrumentStatus) -> None:
-        await self._stop(STATUS, command.instrument_id)
+        await self._close_feed(STATUS, command.instrument_id)
 
-    def _start(self, name: str, instrument_id: InstrumentId) -> None:
+    def _open_feed(self, name: str, instrument_id: InstrumentId) -> None:
         try:
             row = row_of(instrument_id)
             reader = self._reader(row, instrument_id)
@@ -175,7 +175,7 @@ class OpenInterestDataClient(LiveMarketDataClient):
         self._feeds[key] = feed
         self._running[key] = self._loop.create_task(feed.run(), name=f"{key[0]} of {instrument_id}")
 
-    async def _stop(self, name: str, instrument_id: InstrumentId) -> None:
+    async def _close_feed(self, name: str, instrument_id: InstrumentId) -> None:
         self._wanted.discard((name, instrument_id))
         row = row_of(instrument_id)
         key = self._source(name, row), instrument_id

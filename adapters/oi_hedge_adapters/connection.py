@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,6 +33,29 @@ class RefusedError(VenueError):
     """A venue will not give what was asked, however often."""
 
 
+class Throttle:
+    """
+    ccxt's rate limit, request after request, without its background task that outlives a cancelled one.
+
+    Parameters
+    ----------
+    interval_secs : float
+        Between two requests of unit cost.
+    """
+
+    def __init__(self, interval_secs: float) -> None:
+        self._interval_secs = interval_secs
+        self._free_at = 0.0
+
+    async def __call__(self, cost: float | None = None) -> None:
+        """Wait until a request of `cost` may go."""
+        now = time.monotonic()
+        start = max(now, self._free_at)
+        self._free_at = start + (1.0 if cost is None else cost) * self._interval_secs
+        if start > now:
+            await asyncio.sleep(start - now)
+
+
 class VenueConnection:
     """
     One ccxt exchange and the errors of its calls.
@@ -55,6 +79,7 @@ class VenueConnection:
         self.exchange: Any = kind(
             {"enableRateLimit": True, "timeout": round(timeout_secs * 1000), "newUpdates": True}
         )
+        self.exchange.throttle = Throttle(self.exchange.rateLimit / 1000.0)
         self._configure(base_url)
         self._timeout_secs = timeout_secs
         self._loading = asyncio.Lock()

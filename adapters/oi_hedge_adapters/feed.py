@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from nautilus_trader.core.data import Data
 from nautilus_trader.model.data import FundingRateUpdate
 from nautilus_trader.model.identifiers import InstrumentId
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential, wait_random
 
 from oi_hedge_adapters.connection import RefusedError, UnreachableError
 from oi_hedge_adapters.feed_status import FeedStatus
@@ -104,9 +104,9 @@ class VenueFeed:
 
     async def run(self) -> None:
         """Read for ever, or until the venue refuses."""
-        base = wait_exponential_jitter(
-            initial=self.pace.backoff_initial, max=self.pace.backoff_max, jitter=self.pace.backoff_initial
-        )
+        pace = self.pace
+        doubling = wait_exponential(multiplier=pace.backoff_initial, max=pace.backoff_max)
+        base = doubling + wait_random(0, pace.backoff_initial)
         retrying = AsyncRetrying(
             wait=lambda state: max(base(state), getattr(_error(state), "retry_after", 0.0)),
             retry=retry_if_exception_type((UnreachableError, PayloadError)),
