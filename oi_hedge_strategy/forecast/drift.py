@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
@@ -14,10 +15,11 @@ from oi_hedge_strategy.state.schema import CHANNELS, StateSchema
 
 Floats = NDArray[np.float64]
 BINS = 10
-_CHUNK = 2048
+_CHUNK = 512
 _FLOOR = 1e-3
 _NEAR = 0.10
 _USUAL_HOURS, _RECENT_HOURS = 336.0, 24.0
+_RANGE = "log_range"
 _CHANGES = ("log_price", "log_spot_price", "log_open_interest")
 
 
@@ -59,7 +61,7 @@ def drift_inputs(
     expected = (len(schema.venues), len(names), len(schema.offsets_hours))
     if values.shape[1:] != expected:
         raise ValueError(f"expected samples of shape {expected}, was {values.shape[1:]}")
-    inputs = _Inputs(schema, names)
+    inputs = _inputs(schema, tuple(names))
     parts = [
         inputs.of(values[rows], mask[rows], age[rows], liquidation_map[rows])
         for rows in _chunks(values.shape[0])
@@ -68,62 +70,98 @@ def drift_inputs(
 
 
 class _Inputs:
-    """Compute the inputs of samples of one schema."""
+    """Compute the inputs of samples of one schema, all channels of a kind at once."""
 
-    def __init__(self, schema: StateSchema, names: list[str]) -> None:
+    def __init__(self, schema: StateSchema, names: tuple[str, ...]) -> None:
         offsets = np.asarray(schema.offsets_hours)
-        self._names = names
-        self._price = names.index("log_price")
+        self._changed = [name for name in names if name in _CHANGES]
+        self._compared = [name for name in names if name not in (*_CHANGES, _RANGE)]
+        self._moving, self._levels = (
+            np.array([names.index(each) for each in kind], np.int64)
+            for kind in (self._changed, self._compared)
+        )
+        self._price = self._changed.index("log_price")
+        self._range = names.index(_RANGE) if _RANGE in names else None
         self._day = int(np.abs(offsets - 24.0).argmin())
         self._day_root = float(np.sqrt(offsets[self._day]))
         self._gaps = np.diff(offsets)
         self._near = sum(1 for edge in schema.liquidation_map.bands[1:] if edge <= _NEAR + 1e-12)
-        self._recent, self._usual = (offsets[:-1] < hours for hours in (_RECENT_HOURS, _USUAL_HOURS))
+        self._recent, self._usual = (
+            int((offsets[:-1] < hours).sum()) for hours in (_RECENT_HOURS, _USUAL_HOURS)
+        )
 
     def of(
         self, values: NDArray[Any], mask: NDArray[Any], age: NDArray[Any], levels: NDArray[Any]
     ) -> dict[str, Floats]:
         known = mask > 0
-        prices, priced = values[:, :, self._price], known[:, :, self._price]
-        recent, usual = (self._volatility(prices, priced, span) for span in (self._recent, self._usual))
-        out = {}
-        for at, name in enumerate(self._names):
-            series, there = values[:, :, at], known[:, :, at]
-            if name in _CHANGES:
-                both = there[..., 0] & there[..., self._day]
-                change = _mean(series[..., 0].astype(np.float64) - series[..., self._day], both)
-                out[name] = change / (self._volatility(series, there, self._usual) * self._day_root)
-            elif name == "log_range":
-                out[name] = _mean(series[..., 0], there[..., 0]) / usual
-            else:
-                out[name] = _mean(*_against_look_back(series, there))
-        out["volatility"] = np.log(recent / usual)
+        series, there = values[:, :, self._moving], known[:, :, self._moving]
+        recent, usual = self._volatility(series, there)
+        both = there[..., 0] & there[..., self._day]
+        change = _mean(series[..., 0] - series[..., self._day], both, axis=1) / (usual * self._day_root)
+        out = dict(zip(self._changed, change.T, strict=True))
+        compared = _against_look_back(values[:, :, self._levels], known[:, :, self._levels])
+        out |= dict(zip(self._compared, compared.T, strict=True))
+        price_volatility = usual[:, self._price]
+        if self._range is not None:
+            spread = _mean(values[:, :, self._range, 0], known[:, :, self._range, 0], axis=1)
+            out[_RANGE] = spread / price_volatility
+        out["volatility"] = np.log(recent[:, self._price] / price_volatility)
         now = known[..., 0]
         out["venues_present"] = now.any(axis=2).mean(axis=1)
-        out["mean_age"] = _mean(age[..., 0].reshape(len(age), -1), now.reshape(len(age), -1))
-        near = levels[:, :, : self._near].astype(np.float64).sum(axis=2)
+        out["mean_age"] = _mean(age[..., 0].reshape(len(age), -1), now.reshape(len(age), -1), axis=1)
+        near = levels[:, :, : self._near].sum(axis=2, dtype=np.float64)
         both_sides = near.sum(axis=1)
         out["liquidations_below"] = _ratio(near[:, 0], both_sides)
-        out["liquidations_near"] = _ratio(both_sides, levels.astype(np.float64).sum(axis=(1, 2)))
+        out["liquidations_near"] = _ratio(both_sides, levels.sum(axis=(1, 2), dtype=np.float64))
         return out
 
-    def _volatility(self, series: NDArray[Any], known: NDArray[np.bool_], span: NDArray[np.bool_]) -> Floats:
-        """Return a log series' volatility per square-root hour over a span, NaN where it did not move."""
-        before, after = series[..., 1:][..., span], series[..., :-1][..., span]
-        both = known[..., 1:][..., span] & known[..., :-1][..., span]
-        moved = np.where(both, after.astype(np.float64) - before, 0.0) ** 2
-        hours = (both * self._gaps[span]).sum(axis=(1, 2))
-        found = np.sqrt(_ratio(moved.sum(axis=(1, 2)), hours))
-        return np.where(found > 0.0, found, np.nan)
+    def _volatility(self, series: NDArray[Any], known: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+        """
+        Return the volatility of log series per square-root hour, pooled over venues.
+
+        Returns
+        -------
+        recent, usual : float64 array, shape (n, series)
+            Over a day and over two weeks, NaN where nothing moved.
+
+        """
+        last = max(self._recent, self._usual)
+        both = known[..., 1 : last + 1] & known[..., :last]
+        moves = np.where(both, series[..., :last] - series[..., 1 : last + 1], 0.0).astype(np.float64)
+        moved = np.einsum("nvco,nvco->nco", moves, moves)
+        hours = both.sum(axis=1) * self._gaps[:last]
+        found = [
+            _ratio(moved[..., :s].sum(axis=2), hours[..., :s].sum(axis=2))
+            for s in (self._recent, self._usual)
+        ]
+        recent, usual = (np.sqrt(np.where(each > 0.0, each, np.nan)) for each in found)
+        return recent, usual
 
 
-def _against_look_back(series: NDArray[Any], known: NDArray[np.bool_]) -> tuple[Floats, NDArray[np.bool_]]:
-    """Return each venue's newest value less the mean of its look-back, in deviations, and where known."""
-    mean = _mean(series, known)
+@lru_cache(maxsize=8)
+def _inputs(schema: StateSchema, names: tuple[str, ...]) -> _Inputs:
+    return _Inputs(schema, names)
+
+
+def _against_look_back(series: NDArray[Any], known: NDArray[np.bool_]) -> Floats:
+    """
+    Return the newest value less the mean of the venue's look-back, in deviations, mean over venues.
+
+    Parameters
+    ----------
+    series, known : array, shape (n, venues, series, offsets)
+        Values and where they are known.
+
+    Returns
+    -------
+    float64 array, shape (n, series)
+
+    """
+    mean = _mean(series, known, axis=3)
     centred = np.where(known, series - mean[..., None], 0.0)
-    deviation = np.sqrt(_mean(centred**2, known))
+    deviation = np.sqrt(_mean(centred**2, known, axis=3))
     usable = known[..., 0] & (deviation > 0.0)
-    return _ratio(centred[..., 0], deviation), usable
+    return _mean(_ratio(centred[..., 0], deviation), usable, axis=1)
 
 
 def drift_outputs(probability: NDArray[Any], horizons_hours: Sequence[int]) -> dict[str, Floats]:
@@ -273,11 +311,10 @@ def _terms(shares: Floats, counts: NDArray[np.int64]) -> Floats:
     return (found - reference) * np.log(found / reference)
 
 
-def _mean(values: NDArray[Any], known: NDArray[np.bool_]) -> Floats:
-    """Return the mean over the last axis where known, NaN where nothing is."""
-    count = known.sum(axis=-1)
-    total = np.where(known, values, 0.0).sum(axis=-1, dtype=np.float64)
-    return _ratio(total, count)
+def _mean(values: NDArray[Any], known: NDArray[np.bool_], axis: int) -> Floats:
+    """Return the mean along an axis where known, NaN where nothing is."""
+    total = np.where(known, values, 0.0).sum(axis=axis, dtype=np.float64)
+    return _ratio(total, known.sum(axis=axis))
 
 
 def _ratio(part: Floats, whole: NDArray[Any]) -> Floats:

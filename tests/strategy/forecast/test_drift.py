@@ -74,13 +74,13 @@ def test_age_and_liquidations_are_means_and_shares():
 
 def test_many_samples_give_what_each_gives_alone():
     rng = np.random.default_rng(0)
-    n = 3000  # more than are computed at once
+    n = 1100  # more than are computed at once
     mask = rng.random((n, *SHAPE)) < 0.8
     values = np.where(mask, rng.normal(0.0, 1.0, mask.shape), 0.0).astype(np.float32)
     age = np.where(mask, rng.random(mask.shape), 0.0).astype(np.float16)
     levels = rng.random((n, 2, BANDS)).astype(np.float32)
     together = inputs(values, mask, age, levels)
-    for row in (0, 2047, 2048, 2999):
+    for row in (0, 511, 512, 1099):
         one = slice(row, row + 1)
         alone = inputs(values[one], mask[one].astype(np.float32), age[one].astype(np.float32), levels[one])
         for name, each in together.items():
