@@ -25,7 +25,7 @@ _SHOWN_INPUTS = 8
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--catalog", type=click.Path(path_type=Path), required=True, help="Directory of the catalog.")
-@click.option("--since", type=UTC_TIME, required=True, help="First day; the model must not have seen it.")
+@click.option("--since", type=UTC_TIME, required=True, help="First day; days of its training are left out.")
 @click.option("--until", type=UTC_TIME, help="Last day; today by default.")
 @click.option("--asset", help="Base coin; ETH by default, or the first that the model was trained on.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write everything to this file.")

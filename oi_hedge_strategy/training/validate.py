@@ -132,7 +132,7 @@ def validate(
     asset: str | None = None,
 ) -> Validation:
     """
-    Judge a model on a period that it has not seen.
+    Judge a model on that part of a period that it has not seen.
 
     It is degraded where the interval of the mean ROC-AUC over outputs lies below the card's, where that of
     the mean Brier skill against the card's base rates lies below -0.01, where that of the mean calibration
@@ -157,21 +157,19 @@ def validate(
     CatalogError
         If the period is too short, or the asset is not in the catalog.
     ModelError
-        If the model has seen a part of the period, or knows no such asset.
+        If the model knows no such asset.
 
     """
     card = forecaster.card
-    if since_ns < card.trained_until:
-        raise ModelError(
-            f"{forecaster.source}: trained until {day(card.trained_until)}, it has seen a part of the period "
-            f"from {day(since_ns)} on, which would flatter it; begin on {day(card.trained_until)} or later"
-        )
     asset = asset or (JUDGED if JUDGED in card.assets else card.assets[0])
     if asset not in card.assets:
         raise ModelError(f"{forecaster.source}: no asset {asset}; trained on {', '.join(card.assets)}")
     history = load_history(catalog, asset, end_ns=until_ns)
-    recent = recent_forecasts(forecaster, history, since_ns, until_ns, card.cascade)
+    begin = max(since_ns, card.trained_until)
+    recent = recent_forecasts(forecaster, history, begin, until_ns, card.cascade)
     found = _Findings()
+    if begin > since_ns:
+        found.notes.append(f"judged from {day(begin)} on: the model has seen what came before in training")
     figures = _figures(recent, card, asset)
     drift = _drift(recent, card, forecaster.source, limits or DriftConfig(), found)
     _judge_performance(figures, found)
@@ -181,7 +179,7 @@ def validate(
         verdict = "expired"
         found.reasons.insert(0, f"expired on {day(card.expires)}")
     return Validation(
-        forecaster.source, forecaster.sha256, asset, day(since_ns), day(until_ns), int(recent.ts.size),
+        forecaster.source, forecaster.sha256, asset, day(begin), day(until_ns), int(recent.ts.size),
         verdict, tuple(found.reasons), tuple(found.notes), figures, drift,
     )  # fmt: skip
 
