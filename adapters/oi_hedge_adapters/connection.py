@@ -2,14 +2,19 @@
 
 import asyncio
 import importlib
+import json
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+
 from oi_hedge_adapters.venues import VenueError, VenueRow
 
 _STREAM_SCHEMES = ("ws", "wss")
+_ATTEMPTS = 5
+_FIRST_PAUSE_SECS, _LONGEST_PAUSE_SECS = 0.25, 10.0
 
 
 class UnreachableError(VenueError):
@@ -80,6 +85,7 @@ class VenueConnection:
             {"enableRateLimit": True, "timeout": round(timeout_secs * 1000), "newUpdates": True}
         )
         self.exchange.throttle = Throttle(self.exchange.rateLimit / 1000.0)
+        self.exchange.on_rest_response = self._require_json
         self._configure(base_url)
         self._timeout_secs = timeout_secs
         self._loading = asyncio.Lock()
@@ -93,6 +99,17 @@ class VenueConnection:
         options["types"] = {name: name in wanted for name in kinds} if isinstance(kinds, dict) else [*wanted]
         if base_url is not None:
             self.exchange.urls["api"] = _rebase(self.exchange.urls["api"], base_url.rstrip("/"))
+
+    def _require_json(
+        self, code: int, reason: str, url: str, method: str, headers: Any, body: str, *_: Any
+    ) -> str:
+        """Refuse an answer that is cut off, which ccxt would pass on as an empty one."""
+        if 200 <= code < 300:
+            try:
+                json.loads(body)
+            except ValueError as error:
+                raise self._errors.BadResponse(f"the answer is not complete JSON: {body[:80]!r}") from error
+        return body
 
     async def market(self, symbol: str) -> dict[str, Any]:
         """
@@ -133,6 +150,23 @@ class VenueConnection:
             For everything that may be another at the next attempt: no connection, limits, bans, bad answers.
         """
         return await self._guard(getattr(self.exchange, method), method, *arguments, **named)
+
+    async def call_patiently(self, method: str, *arguments: Any) -> Any:
+        """
+        Call a method, and again after a failure that may pass, a few times with growing pauses.
+
+        Raises
+        ------
+        RefusedError, UnreachableError
+            As `call`, the latter after the last attempt.
+        """
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(_ATTEMPTS),
+            wait=wait_exponential(multiplier=_FIRST_PAUSE_SECS, max=_LONGEST_PAUSE_SECS),
+            retry=retry_if_exception_type(UnreachableError),
+            reraise=True,
+        )
+        return await retrying(self.call, method, *arguments)
 
     async def watch(self, method: str, symbol: str, timeout_secs: float) -> Any:
         """

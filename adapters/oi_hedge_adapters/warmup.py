@@ -53,7 +53,7 @@ async def open_interest_history(
     for since, until in _pages(row, timeframe, start_ns - shift, end_ns):
         bounds: dict[str, Any] = {} if row.history.pages_backward else {"until": until}
         first = None if row.history.pages_backward else since
-        page = await connection.call(
+        page = await connection.call_patiently(
             "fetch_open_interest_history", symbol, timeframe, first, row.history.page_size, bounds
         )
         prices = await _opens(connection, row, symbol, timeframe, since)
@@ -100,7 +100,7 @@ async def funding_history(
     await connection.market(symbol)
     rates: dict[int, Decimal] = {}
     for since, until in windows(start_ns, end_ns, _FUNDING_PAGE * _HOUR_MS):
-        page = await connection.call(
+        page = await connection.call_patiently(
             "fetch_funding_rate_history", symbol, since, _FUNDING_PAGE, {"until": until}
         )
         for entry in page:
@@ -123,7 +123,7 @@ async def _opens(
     """Return the price at the start of every step, known then, where open interest in USD needs one."""
     if row.history is None or row.open_interest[0].unit is not Unit.USD:
         return {}
-    bars = await connection.call("fetch_ohlcv", symbol, timeframe, since, row.history.page_size)
+    bars = await connection.call_patiently("fetch_ohlcv", symbol, timeframe, since, row.history.page_size)
     return {int(bar[0]) * _MILLISECOND_NS: float(bar[1]) for bar in bars}
 
 

@@ -28,7 +28,7 @@ class FakeState:
     liquidations : list of (is_long, coins, price, ms)
         Sent with every push or poll.
     reorder : bool
-        Whether every second time is the one before it.
+        Whether every third time is a minute old.
     """
 
     coins: float = 1000.0
@@ -47,7 +47,7 @@ class FakeState:
         """Return the exchange's time."""
         real = time.time_ns() // 1_000_000 + self.skew_ms
         self.sent += 1
-        if self.reorder and self.sent % 2:
+        if self.reorder and self.sent % 3 == 0:
             real -= 60_000
         return self.frozen_ms or real
 
