@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from oi_hedge_catalog.errors import ConfigError
+from oi_hedge_catalog.errors import ConfigError, OIHedgeError
 from oi_hedge_strategy.evaluation.files import write_text
 from oi_hedge_strategy.training.predictions import Predictions
 from oi_hedge_strategy.training.reliability import reliability_curves, reliability_svg
@@ -58,7 +58,10 @@ def publish(predictions: Path, page: Path, reference: str = REFERENCE) -> Path:
 @click.option("--reference", default=REFERENCE, show_default=True, help="What the others are compared with.")
 def main(predictions: Path, page: Path, reference: str) -> None:
     """Put the table of PREDICTIONS into PAGE, and the reliability curve beside it."""
-    click.echo(f"wrote {publish(predictions, page, reference)}")
+    try:
+        click.echo(f"wrote {publish(predictions, page, reference)}")
+    except OIHedgeError as error:
+        raise click.ClickException(str(error)) from error
 
 
 if __name__ == "__main__":

@@ -5,23 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_strategy.evaluation.bootstrap import BlockBootstrap
 from oi_hedge_strategy.evaluation.breakdown import iso
-from oi_hedge_strategy.evaluation.daily import WEEK_NS, bar_step
-from oi_hedge_strategy.evaluation.detection import HOUR_NS
-from oi_hedge_strategy.training.alerts import (
-    NAMES,
-    AlertRecord,
-    LabelledEvents,
-    alert_metrics,
-    labelled_events,
-    match_alerts,
-)
-from oi_hedge_strategy.training.metrics import DayWeights, Floats, Ints
+from oi_hedge_strategy.training.metrics import DayWeights, Ints
 from oi_hedge_strategy.training.predictions import Predictions
+from oi_hedge_strategy.training.score_output import UNKNOWN_OUTCOME, Bools, OutputScorer
 from oi_hedge_strategy.training.scores import (
     COLUMNS,
     MEAN,
@@ -33,14 +23,10 @@ from oi_hedge_strategy.training.scores import (
     compare,
     estimate_of,
     mean_over_outputs,
-    raw_metrics,
-    stack_seeds,
 )
 
-Bools = NDArray[np.bool_]
 REFERENCE = "hybrid"
 JUDGED = "ETH"
-_NEVER = "no sample has a known outcome"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,24 +129,23 @@ def score(
     bootstrap : BlockBootstrap
         How intervals are made.
     groups : tuple of str, optional
-        Assets, or ``pooled``; all by default.
+        Assets, or ``pooled``, beside the judged one; all by default.
 
     Raises
     ------
     ConfigError
-        If the reference, the asset or a group is not among the predictions.
+        If the reference, the asset or a group is not among the predictions, or no sample can be scored.
 
     """
     assets = predictions.assets
     judged = judged or (JUDGED if JUDGED in assets else assets[0])
-    groups = groups or (*assets, POOLED)
+    groups = tuple(dict.fromkeys((judged, *groups))) if groups else (*assets, POOLED)
     if unknown := [name for name in (judged, *groups) if name not in (*assets, POOLED)]:
         raise ConfigError(f"scores: no asset {unknown[0]!r}; there are {', '.join(assets)}")
     if reference not in predictions.probability:
         names = ", ".join(predictions.probability)
         raise ConfigError(f"scores: no forecaster {reference!r} to compare with; there are {names}")
-    heads = [_Head(predictions, index) for _, index in predictions.outputs()]
-    outputs = tuple(key for key, _ in predictions.outputs())
+    scorers = {output: OutputScorer(predictions, output, index) for output, index in predictions.outputs()}
     cells: dict[tuple[str, str, str], Cell] = {}
     periods, blocks = _periods(predictions.ts), {}
     for period, inside in periods.items():
@@ -168,102 +153,22 @@ def score(
         blocks[period] = bootstrap.block_days(weights.days)
         for group in groups:
             raws = []
-            for output, head in zip(outputs, heads, strict=True):
-                raw, cells[group, period, output] = head.cell(group, inside, weights, reference, bootstrap)
+            for output, scorer in scorers.items():
+                raw, cells[group, period, output] = scorer.cell(group, inside, weights, reference, bootstrap)
                 raws.append(raw)
-            cells[group, period, MEAN] = _mean_cell(
-                raws, [cells[group, period, output] for output in outputs], weights, reference, bootstrap
-            )
+            found = [cells[group, period, output] for output in scorers]
+            cells[group, period, MEAN] = _mean_cell(raws, found, weights, reference, bootstrap)
     return Scores(
         reference=reference,
         judged=judged,
         forecasters=tuple(predictions.probability),
-        outputs=outputs,
+        outputs=tuple(scorers),
         periods={name: _ends(predictions.ts[inside]) for name, inside in periods.items()},
         cells=cells,
         bootstrap=bootstrap,
         block_days=blocks[OVERALL],
         has_onsets=predictions.onset_hours is not None,
     )
-
-
-class _Head:
-    """One output: its samples, its cascades and every forecaster's alerts, asset by asset."""
-
-    def __init__(self, predictions: Predictions, index: tuple[int, int]) -> None:
-        self.predictions = predictions
-        self.horizon = predictions.horizons_hours[index[1]]
-        self.outcome = predictions.cascade[:, *index].astype(np.float64)
-        self.onset = None if predictions.onset_hours is None else predictions.onset_hours[:, *index]
-        self.probability = {name: each[:, :, *index] for name, each in predictions.probability.items()}
-        self.forecast = np.ones(len(predictions), np.bool_)
-        for each in self.probability.values():
-            self.forecast &= np.isfinite(each).all(axis=0)
-        self.known = self.forecast & np.isfinite(self.outcome)
-        self.steps = np.array([_step(predictions.ts[self._of(name)]) for name in predictions.assets])
-        self.records = {name: self._records(name, index) for name in self.probability}
-
-    def cell(
-        self, group: str, inside: Bools, weights: DayWeights, reference: str, bootstrap: BlockBootstrap
-    ) -> tuple[dict[str, RawMetrics], Cell]:
-        """Return the raw metrics and the scores of a group in a period."""
-        member = inside & self._of(group)
-        rows = member & self.known
-        ts, outcome = self.predictions.ts[rows], self.outcome[rows]
-        raw = raw_metrics(ts, outcome, {n: each[:, rows] for n, each in self.probability.items()}, weights)
-        weeks = self._weeks(member & self.forecast, weights)
-        for name, seeds in self.records.items():
-            raw[name] |= stack_seeds([self._alerts(records, group, weights, weeks) for records in seeds])
-        share = raw[reference]["prevalence"][0]
-        cell = Cell(
-            samples=int(rows.sum()),
-            left_out=int((member & np.isfinite(self.outcome) & ~self.forecast).sum()),
-            events=len(self._events(rows)),
-            prevalence=estimate_of(share, weights.days, bootstrap, _NEVER),
-            forecasters=compare(raw, reference, weights.days, bootstrap),
-        )
-        return raw, cell
-
-    def _of(self, group: str) -> Bools:
-        if group == POOLED:
-            return np.ones(len(self.predictions), np.bool_)
-        return self.predictions.asset == self.predictions.assets.index(group)
-
-    def _weeks(self, rows: Bools, weights: DayWeights) -> Floats:
-        share = self.steps[self.predictions.asset[rows]] / WEEK_NS
-        return weights.total(share, weights.day_of(self.predictions.ts[rows]))
-
-    def _events(self, rows: Bools) -> LabelledEvents:
-        onset = None if self.onset is None else self.onset[rows]
-        return labelled_events(self.predictions.ts[rows], self.outcome[rows], self.horizon, onset)
-
-    def _records(self, name: str, index: tuple[int, int]) -> list[dict[str, AlertRecord]]:
-        """Return, for each seed, the alerts of a forecaster by asset; none where it has no threshold."""
-        threshold = self.predictions.threshold.get(name)
-        if threshold is None:
-            return [{} for _ in self.probability[name]]
-        limit = threshold[self.predictions.fold, *index]
-        found = []
-        for p in self.probability[name]:
-            records = {}
-            for a, asset in enumerate(self.predictions.assets):
-                rows = self.forecast & self._of(asset)
-                if rows.any() and np.isfinite(limit[rows]).all():
-                    records[asset] = match_alerts(
-                        self.predictions.ts[rows], p[rows] >= limit[rows], self.outcome[rows],
-                        self._events(rows), int(self.steps[a]),
-                    )  # fmt: skip
-            found.append(records)
-        return found
-
-    def _alerts(
-        self, records: dict[str, AlertRecord], group: str, weights: DayWeights, weeks: Floats
-    ) -> RawMetrics:
-        names = self.predictions.assets if group == POOLED else (group,)
-        chosen = [records[name] for name in names if name in records]
-        if not chosen:
-            return dict.fromkeys(NAMES, np.full(weights.counts.shape[1], np.nan))
-        return alert_metrics(chosen, weights, weeks)
 
 
 def _mean_cell(
@@ -279,7 +184,7 @@ def _mean_cell(
         samples=max(cell.samples for cell in cells),
         left_out=max(cell.left_out for cell in cells),
         events=max(cell.events for cell in cells),
-        prevalence=estimate_of(share, weights.days, bootstrap, _NEVER),
+        prevalence=estimate_of(share, weights.days, bootstrap, UNKNOWN_OUTCOME),
         forecasters=compare(mean_over_outputs(raws), reference, weights.days, bootstrap),
     )
 
@@ -291,11 +196,6 @@ def _periods(ts: Ints) -> dict[str, Bools]:
         **{str(each): year == each for each in np.unique(year)},
         OVERALL: np.ones(ts.size, np.bool_),
     }
-
-
-def _step(ts: Ints) -> int:
-    """Return the usual time between two samples, an hour where there are no two."""
-    return bar_step(ts) if ts.size > 1 else HOUR_NS
 
 
 def _ends(ts: Ints) -> tuple[str, str]:

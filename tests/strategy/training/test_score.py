@@ -219,6 +219,18 @@ def test_samples_left_out_are_counted(predictions) -> None:
     assert "samples left out for want of a forecast" in score_text(found)
 
 
+def test_a_forecaster_without_any_probability_is_refused_not_scored_on_nothing(predictions) -> None:
+    empty = np.full_like(predictions.probability["logistic"], np.nan)
+    with pytest.raises(ConfigError, match="output down_4h: no sample has an outcome and a probability of ev"):
+        score(replace(predictions, probability={**predictions.probability, "lstm": empty}), bootstrap=FEW)
+
+
+def test_the_judged_asset_is_scored_though_another_group_was_asked_for(predictions) -> None:
+    found = score(predictions, bootstrap=FEW, groups=("BTC",))
+    assert found.groups == ("ETH", "BTC")
+    assert verdict_sentences(found)[0].startswith("On ETH")
+
+
 def test_a_year_without_cascades_is_not_judged(predictions) -> None:
     cascade = predictions.cascade.copy()
     first_year = predictions.ts.astype("datetime64[ns]").astype("datetime64[Y]") == np.datetime64("2022")
