@@ -12,6 +12,7 @@ from oi_hedge_strategy.commands.retrain import retrain
 from oi_hedge_strategy.commands.simulate import simulate
 from oi_hedge_strategy.commands.train import train
 from oi_hedge_strategy.commands.validate import validate
+from oi_hedge_strategy.commands.venues import venues
 
 
 class _Commands(click.Group):
@@ -39,5 +40,5 @@ def main() -> None:
     """
 
 
-for command in (backtest, check, ingest, retrain, simulate, train, validate):
+for command in (backtest, check, ingest, retrain, simulate, train, validate, venues):
     main.add_command(command)
