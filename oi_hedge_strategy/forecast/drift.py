@@ -196,8 +196,8 @@ class InputReference:
     @classmethod
     def fit(cls, values: Floats) -> Self:
         """Return the reference of values of which at least one is known."""
-        known = values[np.isfinite(values)]
-        edges = np.quantile(known, np.linspace(0.0, 1.0, BINS + 1))
+        known = _singles(values[np.isfinite(values)])
+        edges = _singles(np.quantile(known, np.linspace(0.0, 1.0, BINS + 1)))
         edges[0] = np.nextafter(edges[0], -np.inf)
         edges = np.unique(edges)
         shares = _count(known, edges) / known.size
@@ -301,7 +301,13 @@ class DriftReference:
 
 def _count(known: Floats, edges: Floats) -> NDArray[np.int64]:
     """Return how many values lie at or below the first edge, between two edges, above the last."""
-    return np.bincount(np.searchsorted(edges, known, side="left"), minlength=edges.size + 1)
+    at = np.searchsorted(edges, _singles(known), side="left")
+    return np.bincount(at, minlength=edges.size + 1)
+
+
+def _singles(values: Floats) -> Floats:
+    """Round to single precision, so that what training stored lies in the bin of what is computed anew."""
+    return values.astype(np.float32).astype(np.float64)
 
 
 def _terms(shares: Floats, counts: NDArray[np.int64]) -> Floats:

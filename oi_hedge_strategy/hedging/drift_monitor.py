@@ -138,9 +138,9 @@ def _reason(above: dict[str, float], limits: dict[str, float]) -> str:
 
 
 def _plain(window: deque[_Observation]) -> list[tuple[int, dict[str, float | None]]]:
-    """Return observations as JSON can hold them: six digits, and null where a value was missing."""
+    """Return observations as JSON can hold them: nine digits, and null where a value was missing."""
     return [
-        (ts, {name: float(f"{value:.6g}") if isfinite(value) else None for name, value in values.items()})
+        (ts, {name: float(f"{value:.9g}") if isfinite(value) else None for name, value in values.items()})
         for ts, values in window
     ]
 

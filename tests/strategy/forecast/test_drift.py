@@ -142,8 +142,12 @@ def test_a_feed_that_is_lost_is_drift_and_one_that_is_found_is_none():
     assert np.isnan(InputReference.fit(values).psi(np.array([])))
 
 
-def test_a_constant_that_moves_either_way_is_drift():
-    reference = InputReference.fit(np.full(1000, 0.75))
+@pytest.mark.parametrize("precision", [np.float32, np.float64])
+def test_a_constant_that_moves_either_way_is_drift(precision):
+    reference = InputReference.fit(np.full(1000, 2.0 / 3.0, precision))
+    assert reference.psi(np.full(100, 2.0 / 3.0)) < 0.05
+    assert reference.psi(np.full(100, 1.0 / 3.0)) > 3.0
+    reference = InputReference.fit(np.full(1000, 0.75, precision))
     assert reference.psi(np.full(100, 0.75)) < 0.05
     assert reference.psi(np.full(100, 0.5)) > 3.0
     assert reference.psi(np.full(100, 1.0)) > 3.0
