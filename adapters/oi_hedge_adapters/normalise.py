@@ -193,13 +193,19 @@ def _liquidation(reading: Reading, fields: LiquidationFields) -> LiquidationReco
         raise reading.error(f"a liquidation lacks size, price, side or time: {reading.payload!r}")
     is_long = size > 0.0 if fields.long_when == "+" else str(side) == fields.long_when
     left = _signed(reading, fields.left) if fields.left else None
-    amount = abs(size) - abs(left or 0.0)
+    amount = liquidated_coins(reading, fields, abs(size) - abs(left or 0.0), price)
+    long, short = (amount, 0.0) if is_long else (0.0, amount)
+    return LiquidationRecord(reading.instrument_id, long, short, price, time_ns, reading.ts_init)
+
+
+def liquidated_coins(reading: Reading, fields: LiquidationFields, size: float, price: float) -> float:
+    """Return what `size`, as the venue counts liquidations, is in coins."""
+    amount = size
     if fields.unit is Unit.CONTRACTS:
         amount *= _contract_size(reading)
     if fields.unit is Unit.USD or (fields.unit is Unit.CONTRACTS and reading.row.inverse):
         amount /= price
-    long, short = (amount, 0.0) if is_long else (0.0, amount)
-    return LiquidationRecord(reading.instrument_id, long, short, price, time_ns, reading.ts_init)
+    return amount
 
 
 def _part(reading: Reading, payload: Payload) -> Reading:

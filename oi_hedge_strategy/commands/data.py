@@ -10,7 +10,7 @@ from oi_hedge_catalog import store
 from oi_hedge_catalog.ingest import check_catalog
 from oi_hedge_catalog.ingest import ingest as run_ingest
 from oi_hedge_catalog.quality import report_text
-from oi_hedge_strategy.commands.history import binance_vision, rest
+from oi_hedge_strategy.commands.history import binance_vision, rest, tardis
 from oi_hedge_strategy.commands.wallets import ingest_wallets
 
 
@@ -21,6 +21,7 @@ def ingest() -> None:
 
 ingest.add_command(binance_vision)
 ingest.add_command(rest)
+ingest.add_command(tardis)
 ingest.add_command(ingest_wallets)
 
 

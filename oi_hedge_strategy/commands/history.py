@@ -16,6 +16,7 @@ from oi_hedge_adapters.history.known import find_instruments
 from oi_hedge_adapters.history.metrics import Label
 from oi_hedge_adapters.history.rest import Kind, RestRequest
 from oi_hedge_adapters.history.rest_sources import rest_sources
+from oi_hedge_adapters.history.tardis_sources import tardis_sources
 from oi_hedge_adapters.venues import row_of
 from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_catalog.ingest import Source
@@ -175,6 +176,33 @@ def rest(
             cache=cache or default_cache() / "rest",
         )
         sources += rest_sources(request, [Kind(kind) for kind in dict.fromkeys(kinds)], catalog, instruments)
+    store_sources(sources, catalog, notes, started)
+
+
+@click.command("tardis")
+@click.argument("files", metavar="FILES...", nargs=-1, required=True, type=_PATH)
+@click.option("--every", type=click.FloatRange(min=0.001), default=60.0, show_default=True,
+              help="Seconds: the last open interest of each such span is taken.")  # fmt: skip
+@click.option(
+    "--contract-size",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Coins a contract, USD of inverse ones, where the venue counts contracts.",
+)
+@target_options
+def tardis(
+    files: tuple[Path, ...],
+    every: float,
+    contract_size: float | None,
+    catalog: Path,
+    instruments: Path | None,
+    notes: bool,
+) -> None:
+    """Take open interest, funding and liquidations from FILES of Tardis, or directories of them.
+
+    FILES are .csv or .csv.gz of derivative_ticker and liquidations; the name or directory of each says which.
+    """
+    started = time.monotonic()
+    sources = tardis_sources(files, catalog, instruments, round(every * 1e9), contract_size)
     store_sources(sources, catalog, notes, started)
 
 
