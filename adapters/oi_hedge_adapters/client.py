@@ -29,6 +29,7 @@ from oi_hedge_adapters.connection import VenueConnection
 from oi_hedge_adapters.feed import Pace, VenueFeed
 from oi_hedge_adapters.feed_status import FeedStatus
 from oi_hedge_adapters.readers import InstrumentReader
+from oi_hedge_adapters.unlisted import UNLISTED, unlisted_reading
 from oi_hedge_adapters.venues import Feed, VenueError, VenueRow, row_of
 from oi_hedge_adapters.warmup import TIMEFRAME, funding_history, open_interest_history
 from oi_hedge_catalog.types import CatalogData, LiquidationRecord, LongShortRatio, OpenInterestUpdate
@@ -134,8 +135,11 @@ class OpenInterestDataClient(LiveMarketDataClient):
         kind = command.data_type.type
         if kind is FeedStatus:
             return
+        if kind in UNLISTED and command.instrument_id is not None:
+            self._open_unlisted(kind, command.instrument_id)
+            return
         if kind not in _FEEDS or command.instrument_id is None:
-            known = ", ".join(each.__name__ for each in _FEEDS)
+            known = ", ".join(each.__name__ for each in (*_FEEDS, *UNLISTED))
             self._log.error(f"{self.id} has {known} of one instrument each, not {command.data_type}")
             return
         self._open_feed(_FEEDS[kind], command.instrument_id)
@@ -147,6 +151,8 @@ class OpenInterestDataClient(LiveMarketDataClient):
         self._open_feed(STATUS, command.instrument_id)
 
     async def _unsubscribe(self, command: UnsubscribeData) -> None:
+        if command.data_type.type in UNLISTED and command.instrument_id is not None:
+            await self._stop_feed((UNLISTED[command.data_type.type], command.instrument_id))
         if command.data_type.type in _FEEDS and command.instrument_id is not None:
             await self._close_feed(_FEEDS[command.data_type.type], command.instrument_id)
 
@@ -175,12 +181,49 @@ class OpenInterestDataClient(LiveMarketDataClient):
         self._feeds[key] = feed
         self._running[key] = self._loop.create_task(feed.run(), name=f"{key[0]} of {instrument_id}")
 
+    def _open_unlisted(self, kind: type, instrument_id: InstrumentId) -> None:
+        """Poll what is about no listed instrument."""
+        name, settings = UNLISTED[kind], self._settings
+        key = name, instrument_id
+        if key in self._running and not self._running[key].done():
+            return
+        try:
+            reading = unlisted_reading(kind, instrument_id, settings, self._clock.timestamp_ns)
+        except VenueError as error:
+            now = self._clock.timestamp_ns()
+            self._log.error(str(error))
+            self._emit(FeedStatus(instrument_id, name, True, str(error), now, now))
+            return
+        pace = Pace(
+            interval=reading.interval_secs,
+            streams=False,
+            stale_after=max(settings.stale_after_secs, 3.0 * reading.interval_secs),
+            frozen_after=math.inf,
+            max_skew=settings.max_clock_skew_secs,
+            backoff_initial=settings.backoff_initial_secs,
+            backoff_max=settings.backoff_max_secs,
+        )
+        feed = VenueFeed(
+            name,
+            instrument_id,
+            reading.read,
+            self._publish,
+            self._clock.timestamp_ns,
+            pace,
+            self._log.warning,
+        )
+        self._feeds[key] = feed
+        self._running[key] = self._loop.create_task(feed.run(), name=f"{name} of {instrument_id}")
+
     async def _close_feed(self, name: str, instrument_id: InstrumentId) -> None:
         self._wanted.discard((name, instrument_id))
         row = row_of(instrument_id)
         key = self._source(name, row), instrument_id
         if any((other, instrument_id) in self._wanted for other in self._served(key[0], row)):
             return
+        await self._stop_feed(key)
+
+    async def _stop_feed(self, key: Key) -> None:
         self._feeds.pop(key, None)
         task = self._running.pop(key, None)
         if task is not None:

@@ -18,6 +18,11 @@ class OpenInterestClientConfig(LiveDataClientConfig, frozen=True):
         key of a row, ``binance-linear``.
     funding_secs, long_short_secs, liquidation_secs, status_secs : float
         Seconds between two readings of what has no stream at a venue.
+    options_secs, wallets_secs : float
+        Seconds between two readings of a coin's options and of a set of wallets.
+    wallet_file : str
+        TOML file with the addresses of the wallets, see docs/inputs.md; the environment variable
+        ETHEREUM_RPC_URL names the node.
     stale_after_secs : float
         A feed whose last value is older is announced as stale.
     frozen_after_secs : float
@@ -37,6 +42,9 @@ class OpenInterestClientConfig(LiveDataClientConfig, frozen=True):
     long_short_secs: PositiveFloat = 60.0
     liquidation_secs: PositiveFloat = 10.0
     status_secs: PositiveFloat = 60.0
+    options_secs: PositiveFloat = 300.0
+    wallets_secs: PositiveFloat = 3600.0
+    wallet_file: str = ""
     stale_after_secs: PositiveFloat = 60.0
     frozen_after_secs: PositiveFloat = 900.0
     max_clock_skew_secs: PositiveFloat = 5.0

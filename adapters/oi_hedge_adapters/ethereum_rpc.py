@@ -4,6 +4,7 @@ The address may hold an access key, so no message, log or exception that leaves 
 """
 
 import asyncio
+import os
 import random
 import re
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,7 +13,7 @@ from typing import Any
 
 import aiohttp
 
-from oi_hedge_catalog.errors import OIHedgeError
+from oi_hedge_catalog.errors import ConfigError, OIHedgeError
 
 _RETRIED_STATUS = {408, 425, 429, 500, 502, 503, 504}
 _RETRIED_CODES = {-32005, 429}
@@ -23,8 +24,28 @@ _NO_STATE = ("missing trie node", "header not found", "pruned", "not available",
 """Parts of what nodes say that no longer have the state of a block."""
 
 
+URL_VARIABLE = "ETHEREUM_RPC_URL"
+
+
 class RpcError(OIHedgeError):
     """An Ethereum node did not answer, refused, or answered with something else than was asked."""
+
+
+def node_address() -> str:
+    """
+    Return the address of the Ethereum node that the environment names.
+
+    Raises
+    ------
+    ConfigError
+        If it names none.
+    """
+    url = os.environ.get(URL_VARIABLE, "")
+    if not url:
+        raise ConfigError(
+            f"environment variable {URL_VARIABLE} is not set: it names the Ethereum node to ask"
+        )
+    return url
 
 
 @dataclass(frozen=True, slots=True)

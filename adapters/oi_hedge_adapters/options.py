@@ -10,7 +10,8 @@ from typing import Any
 
 import aiohttp
 
-from oi_hedge_adapters.venues import VenueError
+from oi_hedge_adapters.connection import UnreachableError
+from oi_hedge_adapters.normalise import PayloadError
 from oi_hedge_catalog.types import OptionsOpenInterest, options_id
 
 DERIBIT_URL = "https://www.deribit.com/api/v2"
@@ -30,17 +31,17 @@ def parse_option_name(name: str) -> tuple[str, int, float, bool]:
 
     Raises
     ------
-    VenueError
+    PayloadError
         If the name is that of no option settled in a coin.
     """
     found = _NAME.fullmatch(name)
     if found is None or found["month"] not in _MONTHS:
-        raise VenueError(f"Deribit: {name!r} is no option such as ETH-27JUN25-2500-C")
+        raise PayloadError(f"Deribit: {name!r} is no option such as ETH-27JUN25-2500-C")
     month = _MONTHS.index(found["month"]) + 1
     try:
         expiry = datetime(2000 + int(found["year"]), month, int(found["day"]), _EXPIRY_HOUR, tzinfo=UTC)
     except ValueError as error:
-        raise VenueError(f"Deribit: {name!r} names a day that does not exist") from error
+        raise PayloadError(f"Deribit: {name!r} names a day that does not exist") from error
     since = expiry - datetime(1970, 1, 1, tzinfo=UTC)
     return (
         found["coin"],
@@ -71,17 +72,17 @@ def options_open_interest(
 
     Raises
     ------
-    VenueError
+    PayloadError
         If there is no summary, or one is not of an option of `coin`, or a number is missing or impossible.
     """
     if not summaries:
-        raise VenueError(f"Deribit sent no options of {coin}; does it list any?")
+        raise PayloadError(f"Deribit sent no options of {coin}; does it list any?")
     strikes, expiries, calls, quantities, prices, times = [], [], [], [], [], []
     for each in summaries:
         name = str(each.get("instrument_name"))
         found, expiry, strike, call = parse_option_name(name)
         if found != coin:
-            raise VenueError(f"Deribit sent {name} among the options of {coin}")
+            raise PayloadError(f"Deribit sent {name} among the options of {coin}")
         strikes.append(strike)
         expiries.append(expiry)
         calls.append(call)
@@ -96,7 +97,7 @@ def options_open_interest(
 def _number(summary: Mapping[str, Any], field: str, name: str, least: float) -> float:
     value = summary.get(field)
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < math.inf:
-        raise VenueError(
+        raise PayloadError(
             f"Deribit: {name}: expected {field} to be a number of at least {least:g}, was {value!r}"
         )
     return float(value)
@@ -128,8 +129,10 @@ async def fetch_options_open_interest(
 
     Raises
     ------
-    VenueError
-        If the venue does not answer in time, refuses, or sends something else than it documents.
+    UnreachableError
+        If the venue does not answer in time or not readably.
+    PayloadError
+        If it refuses, or sends something else than it documents.
     """
     url = f"{base_url}/public/get_book_summary_by_currency"
     where = f"Deribit options of {coin}"
@@ -137,15 +140,15 @@ async def fetch_options_open_interest(
     try:
         async with session.get(url, params={"currency": coin, "kind": "option"}, timeout=timeout) as answer:
             if answer.status not in (200, 400):  # 400 carries the reason as JSON
-                raise VenueError(f"{where}: the venue answered with HTTP {answer.status}")
+                raise UnreachableError(f"{where}: the venue answered with HTTP {answer.status}")
             body = await answer.json(content_type=None)
     except TimeoutError as error:
-        raise VenueError(f"{where}: no answer within {timeout_secs:g} s") from error
+        raise UnreachableError(f"{where}: no answer within {timeout_secs:g} s") from error
     except (aiohttp.ClientError, ValueError) as error:
-        raise VenueError(
+        raise UnreachableError(
             f"{where}: the answer could not be read ({type(error).__name__}: {error})"
         ) from error
     if not isinstance(body, dict) or not isinstance(body.get("result"), list):
         reason = body.get("error") if isinstance(body, dict) else None
-        raise VenueError(f"{where}: expected a list of summaries, was {reason or type(body).__name__}")
+        raise PayloadError(f"{where}: expected a list of summaries, was {reason or type(body).__name__}")
     return options_open_interest(coin, body["result"], clock())

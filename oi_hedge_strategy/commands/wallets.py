@@ -1,7 +1,6 @@
 """``oi-hedge ingest wallets``: wallet concentration from an Ethereum node or from files of balances."""
 
 import asyncio
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import click
 from nautilus_trader.model.identifiers import InstrumentId
 from tqdm import tqdm
 
-from oi_hedge_adapters.ethereum_rpc import EthereumRpc
+from oi_hedge_adapters.ethereum_rpc import EthereumRpc, node_address
 from oi_hedge_adapters.history.spec import parse_duration
 from oi_hedge_adapters.onchain import fetch_wallet_concentration, wallet_history
 from oi_hedge_adapters.wallet_files import read_balance_file
@@ -25,7 +24,6 @@ from oi_hedge_catalog.input_series import wallet_series
 from oi_hedge_catalog.types import WalletConcentration, wallet_id
 from oi_hedge_strategy.commands.times import UTC_TIME
 
-RPC_VARIABLE = "ETHEREUM_RPC_URL"
 _SECOND_NS = 1_000_000_000
 _STORED_TOGETHER = 48
 
@@ -120,12 +118,7 @@ def _store(updates: Sequence[WalletConcentration], catalog: Path) -> int:
 
 
 async def _read_node(wallets: WalletSet, catalog: Path, span: _Span, batch_size: int) -> int:
-    url = os.environ.get(RPC_VARIABLE, "")
-    if not url:
-        raise ConfigError(
-            f"environment variable {RPC_VARIABLE} is not set: it names the Ethereum node to ask; set it, or "
-            "name a file of --balances"
-        )
+    url = node_address()
     async with aiohttp.ClientSession() as session:
         rpc = EthereumRpc(session, url, batch_size=batch_size)
         if span.start is None:

@@ -7,7 +7,7 @@ import pytest
 from support.command import digest, oi_hedge, refuse, succeed
 from support.ethereum_node import ETH, GENESIS, running_node
 
-from oi_hedge_adapters.ethereum_rpc import EthereumRpc, RpcError
+from oi_hedge_adapters.ethereum_rpc import URL_VARIABLE, EthereumRpc, RpcError
 from oi_hedge_catalog import store
 from oi_hedge_strategy.commands import wallets as command
 
@@ -46,7 +46,7 @@ def node():
 
 @pytest.fixture
 def wallets(tmp_path, node, monkeypatch):
-    monkeypatch.setenv(command.RPC_VARIABLE, node.url)
+    monkeypatch.setenv(URL_VARIABLE, node.url)
     path = tmp_path / "wallets.toml"
     path.write_text(TEXT)
     return path
@@ -128,7 +128,7 @@ def test_another_set_of_addresses_cannot_be_mixed_in(wallets, tmp_path):
 
 
 def test_files_of_balances_need_no_node(tmp_path, monkeypatch):
-    monkeypatch.delenv(command.RPC_VARIABLE, raising=False)
+    monkeypatch.delenv(URL_VARIABLE, raising=False)
     path, balances, catalog = (tmp_path / name for name in ("wallets.toml", "balances.csv", "catalog"))
     path.write_text(TEXT)
     rows = [f"2024-01-0{day}T00:00:00Z,{a},{n}" for day in (1, 2) for a, n in ((A, 5), (B, 3), (C, 2 * day))]
@@ -162,7 +162,7 @@ def test_orders_that_cannot_be_meant_are_refused(wallets, tmp_path, arguments, m
 
 
 def test_a_missing_address_of_the_node_is_named(wallets, tmp_path, monkeypatch):
-    monkeypatch.delenv(command.RPC_VARIABLE)
+    monkeypatch.delenv(URL_VARIABLE)
 
     message = refuse("ingest", "wallets", wallets, "--catalog", tmp_path / "catalog")
 
@@ -170,7 +170,7 @@ def test_a_missing_address_of_the_node_is_named(wallets, tmp_path, monkeypatch):
 
 
 def test_an_unreachable_node_is_an_error_without_its_address(wallets, tmp_path, monkeypatch):
-    monkeypatch.setenv(command.RPC_VARIABLE, "http://127.0.0.1:9/v3/secret-key")
+    monkeypatch.setenv(URL_VARIABLE, "http://127.0.0.1:9/v3/secret-key")
     monkeypatch.setattr(command, "EthereumRpc", partial(EthereumRpc, first_wait_secs=0.001))
 
     message = refuse("ingest", "wallets", wallets, "--catalog", tmp_path / "catalog")
