@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from benchmarks.archive import measure_archive
 from benchmarks.catalog import ROWS, measure_catalog
 from benchmarks.engine import measure_engine
 from benchmarks.inference import measure_inference
@@ -25,6 +26,7 @@ def main(catalog: Path | None, model: Path | None, rounds: int) -> None:
         engine = measure_engine(path, chosen, rounds)
         inference = measure_inference(Forecaster.load(chosen))
         stored = measure_catalog(Path(scratch))
+        archive = measure_archive(Path(scratch) / "archive")
     click.echo(f"hedged backtest       {engine.hedged:10,.0f} bars/s of all venues")
     ratio = engine.hedged / engine.idle
     click.echo(f"idle strategy         {engine.idle:10,.0f} bars/s; hedged / idle = {ratio:.2f}")
@@ -37,6 +39,9 @@ def main(catalog: Path | None, model: Path | None, rounds: int) -> None:
     click.echo(f"{ROWS:,} rows of open interest: into the catalog {stored.write:.1f} s (plain Parquet "
                f"{stored.plain_write:.1f} s), out as columns {stored.read_columns:.1f} s (plain "
                f"{stored.plain_read:.1f} s), as Nautilus objects {stored.read_objects:.1f} s")  # fmt: skip
+    click.echo(f"a year of 5-minute metrics, 365 zips of a loopback mirror: {archive.year:.1f} s, run again "
+               f"{archive.again:.1f} s (the zips read by pandas {archive.plain:.1f} s)")  # fmt: skip
+    click.echo(f"checked and stored    {archive.rows_per_second:10,.0f} rows of open interest a second")
 
 
 if __name__ == "__main__":

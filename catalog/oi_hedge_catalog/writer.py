@@ -240,15 +240,27 @@ def check_instrument(catalog: ParquetDataCatalog, instrument: Instrument) -> boo
 
 @contextmanager
 def _staging(catalog: ParquetDataCatalog) -> Iterator[Path]:
-    """Give a directory to write in; what is in it at the end is moved into `catalog`."""
+    """
+    Give a directory to write in; what is in it at the end is moved into `catalog`.
+
+    Raises
+    ------
+    CatalogError
+        If the disk is full or refuses.
+    """
     root = Path(catalog.path, STAGING, uuid.uuid4().hex)
-    root.mkdir(parents=True)
     try:
+        root.mkdir(parents=True)
         yield root
         for source in sorted(root.rglob("*.parquet")):
             target = Path(catalog.path) / source.relative_to(root)
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(source, target)
+    except OSError as error:
+        raise CatalogError(
+            f"cannot write to {catalog.path}: {error.strerror or error}; what was stored is kept, run again "
+            "to go on"
+        ) from error
     finally:
         shutil.rmtree(root, ignore_errors=True)
 

@@ -1,6 +1,7 @@
 """Binance's archive from a loopback mirror: numbers, labels, defects, and what a user is told."""
 
 import itertools
+import resource
 import signal
 import subprocess
 import sys
@@ -384,6 +385,33 @@ def test_full_disk_is_one_sentence_and_leaves_no_half_file(archive, ingest, tmp_
     assert list((tmp_path / "cache").rglob("*.zip*")) == []
 
 
+@pytest.mark.slow
+def test_disk_that_is_full_for_the_catalog_is_one_sentence(archive, ingest, tmp_path):
+    market = Market(DAY, 2)
+    put_day(archive, market, DAY)
+    put_day(archive, market, DAY + timedelta(days=1))
+    ingest(*METRICS_ONLY)
+    download([metrics_path(DAY + timedelta(days=1))], Mirror(base_url=archive.url, cache=tmp_path / "cache"))
+    before = digest(tmp_path / "catalog")
+    places = ("--catalog", tmp_path / "catalog", "--cache", tmp_path / "cache", "--base-url", archive.url)
+    days = ("--from", DAY, "--until", DAY + timedelta(days=2))
+    command = ("oi-hedge", "ingest", "binance-vision", "ETHUSDT", *days, *places, *METRICS_ONLY)
+
+    result = subprocess.run(
+        [Path(sys.executable).with_name("oi-hedge"), *map(str, command[1:])],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
+        capture_output=True,
+        text=True,
+    )
+
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].startswith(f"Error: cannot write to {tmp_path / 'catalog'}: ")
+    assert "what was stored is kept, run again to go on" in result.stderr
+    assert digest(tmp_path / "catalog") == before
+    assert "added 576 rows" in ingest(*METRICS_ONLY, until=DAY + timedelta(days=2))
+
+
+@pytest.mark.slow
 def test_killed_download_goes_on_where_it_was(tmp_path):
     market, days = Market(DAY, 20), [DAY + timedelta(days=number) for number in range(20)]
     with Archive(delay_secs=0.1) as archive:

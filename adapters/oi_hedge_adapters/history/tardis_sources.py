@@ -78,7 +78,7 @@ def tardis_sources(
     markets: dict[InstrumentId, Market] = {}
     for path in _files(paths):
         table = read_file(path)
-        for exchange, symbol in sorted(set(zip(*_names(table), strict=True))):
+        for exchange, symbol in _names(table):
             market = find_market(path, exchange, symbol, contract_size)
             own = pc.and_(pc.equal(table["exchange"], exchange), pc.equal(table["symbol"], symbol))
             tables[data_type(path), market.id].append(table.filter(own))
@@ -98,8 +98,10 @@ def tardis_sources(
     return sources
 
 
-def _names(table: pa.Table) -> tuple[list[str], list[str]]:
-    return table["exchange"].to_pylist(), table["symbol"].to_pylist()
+def _names(table: pa.Table) -> list[tuple[str, str]]:
+    """Return each exchange and symbol that a table is about."""
+    found = table.group_by(["exchange", "symbol"]).aggregate([])
+    return sorted(zip(found["exchange"].to_pylist(), found["symbol"].to_pylist(), strict=True))
 
 
 def _files(paths: Sequence[Path]) -> Iterator[Path]:
