@@ -3,7 +3,9 @@
 from typing import Self
 
 from oi_hedge_catalog.errors import ModelError
-from oi_hedge_strategy.forecast.card import day
+from oi_hedge_strategy.cascades import SIDES
+from oi_hedge_strategy.forecast.card import day, head
+from oi_hedge_strategy.forecast.drift import DriftReference
 from oi_hedge_strategy.forecast.model import Forecaster
 from oi_hedge_strategy.forecast.registry import Promotion, Registry
 from oi_hedge_strategy.state import Snapshot
@@ -129,15 +131,11 @@ class ModelSource:
         """Return the promoted model, or None and why it cannot be used."""
         assert self._registry is not None
         try:
-            candidate = self._registry.load(entry)
-            candidate.card.check_calibrated(candidate.source)
+            candidate = _complete(self._registry.load(entry))
         except ModelError as error:
             return None, str(error)
         if candidate.card.schema != self.forecaster.card.schema:
-            return (
-                None,
-                "its inputs are not those of the running market state; restart the strategy to use it",
-            )
+            return None, "its inputs are not those of the market state; restart the strategy to use it"
         if not candidate.card.trained_until <= now < candidate.card.expires:
             valid = f"{day(candidate.card.trained_until)} to {day(candidate.card.expires)}"
             return None, f"it may be used from {valid} only"
@@ -164,8 +162,18 @@ def promotion_at(registry: Registry, ns: int) -> Promotion:
 
 
 def _check(forecaster: Forecaster, start_ns: int) -> Forecaster:
-    forecaster.card.check_calibrated(forecaster.source)
     forecaster.card.check_valid_at(start_ns, start_ns, forecaster.source)
+    return _complete(forecaster)
+
+
+def _complete(forecaster: Forecaster) -> Forecaster:
+    """Refuse a model whose card lacks what the strategy needs, or holds it damaged."""
+    card, source = forecaster.card, forecaster.source
+    card.check_calibrated(source)
+    DriftReference.from_card(card, source)
+    heads = (head(side, hours) for side in SIDES for hours in card.cascade.horizons_hours)
+    if missing := [each for each in heads if each not in card.alert_threshold]:
+        raise ModelError(f"{source}: its card has no alert threshold of {', '.join(missing)}; train it anew")
     return forecaster
 
 

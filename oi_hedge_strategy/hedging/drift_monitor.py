@@ -127,9 +127,11 @@ class DriftMonitor:
         above = {name: index[name] for name in index if index[name] > limits[name]}
         was, self.demoted = self.demoted, _reason(above, limits)
         if self.demoted and not was:
-            self.notices.append(f"model demoted ({self._config.on_drift}): {self.demoted}")
+            ignored = self._config.on_drift == "ignore"
+            what = "drift, ignored as configured" if ignored else f"model demoted ({self._config.on_drift})"
+            self.notices.append(f"{what}: {self.demoted}")
         elif was and not self.demoted:
-            self.notices.append("model recovered from its drift and is in use again")
+            self.notices.append("no drift any more: the model is in use")
 
 
 def _reason(above: dict[str, float], limits: dict[str, float]) -> str:

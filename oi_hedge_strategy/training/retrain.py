@@ -102,9 +102,12 @@ def retrain(
     Raises
     ------
     ModelError
-        If the new model would be expired at once, or the champion has seen too much of the window.
+        If the new model would be expired at once or is to know the future, or the champion has seen too
+        much of the window.
 
     """
+    if until_ns > now_ns:
+        raise ModelError(f"nothing is known yet of {day(until_ns)}: name a day that is over, or leave it out")
     if until_ns + valid_days * DAY_NS <= now_ns:
         raise ModelError(
             f"a model trained until {day(until_ns)} and valid for {valid_days} days would have expired "

@@ -80,6 +80,8 @@ def unchanged(registry, entry):
         ({}, corrupt, "expected SHA-256"),
         ({}, absent, "cannot read the model"),
         ({"card": {"schema": replace(SHORT_SCHEMA, max_age_hours=1.0)}}, unchanged, "restart the strategy"),
+        ({"card": {"reference": {"drift": {"x": 1}}}}, unchanged, "drift reference is damaged"),
+        ({"card": {"alert_threshold": {"up_4h": 0.5}}}, unchanged, "no alert threshold of down_4h"),
         ({"card": {"expires": START + 2 * DAY}}, unchanged, "from 2024-01-02 to 2024-01-03 only"),
         ({"probability": float("nan")}, unchanged, "impossible number"),
         ({"probability": 1.5}, unchanged, "impossible number"),

@@ -91,7 +91,7 @@ def test_drift_planted_in_one_input_demotes_once_and_by_name_and_heals(forecaste
     )
     observe(monitor, market, 40, first=68)
     assert monitor.demoted == ""
-    assert monitor.notices[1:] == ["model recovered from its drift and is in use again"]
+    assert monitor.notices[1:] == ["no drift any more: the model is in use"]
 
 
 def test_drift_of_the_output_demotes(forecaster):

@@ -1,10 +1,13 @@
 """`oi-hedge retrain`: champion against challenger on the same held-back days."""
 
-from dataclasses import replace
+import sys
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from support.command import oi_hedge
 from support.models import SHORT_SCHEMA, model_bytes, tiny_card
 
 from oi_hedge_catalog import store
@@ -32,6 +35,15 @@ def catalog(tmp_path_factory):
     path = tmp_path_factory.mktemp("retrain") / "catalog"
     write_market(simulate_market(SimulatedMarketConfig(seed=5, days=115), lambda _: None), path)
     return store.open_catalog(path)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Stand in for the configuration of a training that would take minutes."""
+
+    valid_days: int
+    allow_short_history: bool
+    cascade: CascadeDefinition = DEFINITION
 
 
 class Trainer:
@@ -125,9 +137,32 @@ def test_a_champion_that_has_seen_nearly_everything_cannot_be_compared(registry,
 
 def test_a_model_that_would_be_expired_at_once_is_not_trained(registry, catalog):
     fit = Trainer(GOOD)
+    champion = registry(GOOD)
     with pytest.raises(ModelError, match="would have expired by 2024-04-23"):
-        run(registry(GOOD), catalog, fit, valid_days=3)
+        run(champion, catalog, fit, valid_days=3)
+    with pytest.raises(ModelError, match="nothing is known yet of 2024-04-20"):
+        retrain(champion, catalog, UNTIL, UNTIL - DAY, fit, valid_days=366)
     assert fit.asked == []
+
+
+@pytest.mark.parametrize(
+    ("probability", "code", "words"),
+    [(GOOD, 0, "promoted 2024-04-20-"), (BAD, 3, "the new model is worse than")],
+)
+def test_the_command_exits_with_what_came_of_it(registry, catalog, monkeypatch, probability, code, words):
+    champion, fit = registry(0.4), Trainer(probability)
+
+    def train(opened, assets, until_ns, out, config):
+        assert (str(opened.path), config.valid_days) == (str(catalog.path), 4000)
+        fit(assets, until_ns, out, config.cascade)
+
+    module = SimpleNamespace(TrainConfig=TrainConfig, train=train)
+    monkeypatch.setitem(sys.modules, "oi_hedge_strategy.training.train", module)
+    arguments = ("--registry", champion.path, "--catalog", catalog.path, "--until", "2024-04-20")
+    result = oi_hedge("retrain", *arguments, "--held-days", 40, "--valid-days", 4000)
+    assert result.exit_code == code, result.output
+    assert words in result.stdout
+    assert len(Registry.open(champion.path).entries) == (2 if code == 0 else 1)
 
 
 def test_a_run_killed_before_promotion_leaves_the_champion(registry, catalog):
