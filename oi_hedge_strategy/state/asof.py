@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _NEVER = np.iinfo(np.int64).max
+_SINGLE_STEPS = 4
 _ALWAYS = -(2**61)
 """Time of the empty event that every row begins with, so that each offset always finds one."""
 
@@ -103,17 +104,41 @@ class AsOfSampler:
         self._now = now
         target = now - self._offsets
         times, following = self._times.reshape(-1), self._next
-        while True:
-            ahead = times.take(following) <= target
-            if not ahead.any():
-                break
-            following += ahead
+        self._advance(times, following, target)
         cells = following[rows]
         cells -= 1
         ages = target - times.take(cells)
         cells *= self._data.shape[2]
         cells += fields[:, None]
         return self._data.reshape(-1).take(cells), ages
+
+    def _advance(
+        self, times: NDArray[np.int64], following: NDArray[np.int64], target: NDArray[np.int64]
+    ) -> None:
+        """
+        Move the cursors `following` past all events up to `target`.
+
+        A few events are passed one by one; where there are more, in strides that double until none can be
+        taken and then halve.
+        """
+        for _ in range(_SINGLE_STEPS):
+            ahead = times.take(following) <= target
+            if not ahead.any():
+                return
+            following += ahead
+        rows, capacity = self._times.shape
+        last = np.arange(1, rows + 1)[:, None] * capacity - 1
+        stride = 2
+        while True:
+            ahead = times.take(np.minimum(following + (stride - 1), last)) <= target
+            if not ahead.any():
+                break
+            following += stride * ahead
+            stride *= 2
+        while stride > 1:
+            stride //= 2
+            ahead = times.take(np.minimum(following + (stride - 1), last)) <= target
+            following += stride * ahead
 
     def _make_room(self, row: int, ts: int) -> int:
         """Drop what no offset can reach any more, double the capacity if that is little; return the count."""

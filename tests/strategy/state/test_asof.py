@@ -47,6 +47,19 @@ def test_every_sample_equals_a_slow_look_up(steps, sampled):
     np.testing.assert_array_equal(sample(sampler, now + 7, 3)[0], reference(events, now + 7, 3))
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), min_size=20, max_size=400))
+def test_any_number_of_events_between_two_samples_is_passed(steps):
+    sampler, events, now = sampler_of(3), [], 0
+    for value, (row, gap) in enumerate(steps):
+        now += gap
+        sampler.append(row, now, (float(value),))
+        events.append((row, now, float(value)))
+    for later in (0, 9, 300):
+        found = sample(sampler, now + later, 3)[0]
+        np.testing.assert_array_equal(found, reference(events, now + later, 3))
+
+
 def test_long_histories_are_forgotten_without_changing_a_sample():
     sampler, values = sampler_of(1), np.random.default_rng(1).normal(size=5000)
     for i, value in enumerate(values):
