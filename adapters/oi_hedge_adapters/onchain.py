@@ -49,15 +49,22 @@ def _coins(wallets: WalletSet, value: object, address: str, block: int) -> int:
     return quantity(value, f"the {wallets.coin} of {address} at block {block}")
 
 
-async def check_decimals(rpc: EthereumRpc, wallets: WalletSet, block: Block) -> None:
+async def check_chain(rpc: EthereumRpc, wallets: WalletSet, block: Block) -> None:
     """
-    Compare the configured decimals with what the token's contract says.
+    Compare the configured chain, and the decimals of a token, with what the node says.
 
     Raises
     ------
     RpcError
-        If they differ, or the contract does not say.
+        If they differ, or the token's contract does not say.
     """
+    (raw,) = await rpc.batch([Call("eth_chainId", (), "the number of its chain")])
+    chain = quantity(raw, "the number of its chain")
+    if chain != wallets.chain_id:
+        raise RpcError(
+            f"the Ethereum node is of chain {chain}, the wallet file wants chain {wallets.chain_id}; name a "
+            "node of that chain, or set chain_id"
+        )
     if not wallets.token:
         return
     request = ({"to": wallets.token, "data": _DECIMALS}, hex(block.number))
@@ -93,7 +100,7 @@ async def fetch_wallet_concentration(
         If the set holds nothing.
     """
     block = await rpc.block("latest")
-    await check_decimals(rpc, wallets, block)
+    await check_chain(rpc, wallets, block)
     balances = await read_balances(rpc, wallets, block)
     return concentrations(wallets, balances, Moment(block.timestamp * _SECOND_NS, clock(), block.number))
 
@@ -124,7 +131,7 @@ async def wallet_history(
         If the set holds nothing at a time.
     """
     head = await rpc.block("latest")
-    await check_decimals(rpc, wallets, head)
+    await check_chain(rpc, wallets, head)
     below = await rpc.block(0)
     for time_ns in times_ns:
         below = await last_block(rpc, time_ns // _SECOND_NS, below, head)

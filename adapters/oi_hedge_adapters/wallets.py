@@ -34,6 +34,8 @@ class WalletSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Contract of an ERC-20 token; the chain's own coin without it.
     decimals : int, default 18
         Decimals of the coin.
+    chain_id : int, default 1
+        Number of the chain, 1 for the Ethereum main network; a node of another one is refused.
     publication_lag : str, default "60s"
         How long after a moment the balances at that moment could be known.
     """
@@ -43,6 +45,7 @@ class WalletSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     top: int = 10
     token: str = ""
     decimals: int = 18
+    chain_id: int = 1
     publication_lag: str = "60s"
 
     @property

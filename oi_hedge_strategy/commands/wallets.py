@@ -61,6 +61,8 @@ def ingest_wallets(
     --from a history, stored as it is read; a run that was stopped is completed by running it again.
     """
     described = load_wallets(wallets)
+    if catalog.exists():
+        store.open_catalog(catalog, create=True)
     if balances is not None:
         if start is not None or end is not None:
             raise ConfigError("--from and --until have no meaning with --balances: the file has its times")

@@ -202,6 +202,15 @@ def test_a_block_that_does_not_exist_is_named(node):
         with_rpc(node, lambda rpc: rpc.block(5000))
 
 
+def test_a_node_of_another_chain_is_refused():
+    with running_node() as node:
+        other = msgspec.structs.replace(WALLETS, chain_id=11155111)
+        with pytest.raises(RpcError, match="is of chain 1, the wallet file wants chain 11155111"):
+            with_rpc(node, lambda rpc: fetch_wallet_concentration(rpc, other))
+        with pytest.raises(RpcError, match="is of chain 1, the wallet file wants chain 11155111"):
+            history(node, [GENESIS], other)
+
+
 def test_a_reorganisation_between_the_reads_is_noticed():
     with running_node() as node:
         node.send(A, ETH)

@@ -161,6 +161,12 @@ def test_orders_that_cannot_be_meant_are_refused(wallets, tmp_path, arguments, m
     assert not catalog.exists()
 
 
+def test_a_directory_of_something_else_is_refused_before_the_node_is_asked(wallets, tmp_path, monkeypatch):
+    monkeypatch.delenv(URL_VARIABLE)
+
+    assert "neither a catalog nor empty" in refuse("ingest", "wallets", wallets, "--catalog", tmp_path)
+
+
 def test_a_missing_address_of_the_node_is_named(wallets, tmp_path, monkeypatch):
     monkeypatch.delenv(URL_VARIABLE)
 

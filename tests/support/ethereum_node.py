@@ -71,7 +71,17 @@ class Node:
 @contextmanager
 def running_node(*arguments: str) -> Iterator[Node]:
     """Start a node whose first block is of `GENESIS`, and stop it at the end."""
-    command = [find_anvil(), "--port", "0", "--no-mining", "--timestamp", str(GENESIS), *arguments]
+    command = [
+        find_anvil(),
+        "--port",
+        "0",
+        "--no-mining",
+        "--chain-id",
+        "1",
+        "--timestamp",
+        str(GENESIS),
+        *arguments,
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
