@@ -20,8 +20,7 @@ def shown(metric: str, value: float | None, signed: bool = False) -> str:
     if metric in _SHARES:
         return f"{100 * value:.0f} %"
     digits = {"median_lead_hours": 1, "false_alarms_per_week": 2}.get(metric, 3)
-    text = f"{value:{'+' if signed or metric == 'brier_skill' else ''}.{digits}f}"
-    return text
+    return f"{value:{'+' if signed or metric == 'brier_skill' else ''}.{digits}f}"
 
 
 def shown_interval(metric: str, estimate: Estimate, between: str = " to ", signed: bool = False) -> str:
