@@ -27,7 +27,7 @@ class Pace:
     Parameters
     ----------
     interval : float
-        Between two readings, or two publications of a stream.
+        Between two readings; a stream of events is read without pause.
     streams : bool
         Whether a reading waits for a message by itself.
     stale_after, frozen_after : float
@@ -57,7 +57,6 @@ class FeedCounts:
     published: int = 0
     duplicate: int = 0
     late: int = 0
-    conflated: int = 0
     failures: int = 0
 
 
@@ -94,12 +93,11 @@ class VenueFeed:
     counts: FeedCounts = field(default_factory=FeedCounts)
 
     def __post_init__(self) -> None:
-        self._stale = False
+        self._stale = self._refused = False
         self._trouble = ""
         self._started = self._fresh = self._changed = self.now_ns()
         self._value: object = None
         self._last: dict[type, int] = {}
-        self._published: dict[type, int] = {}
         self._seen: OrderedDict[object, None] = OrderedDict()
 
     async def run(self) -> None:
@@ -117,8 +115,9 @@ class VenueFeed:
                 await retrying(self._turn)
             except RefusedError as error:
                 self._announce(True, str(error))
+                self._refused = True
                 return
-            if not self.pace.streams:
+            if not (self.pace.streams and self.pace.event_driven):
                 await asyncio.sleep(self.pace.interval)
 
     async def _turn(self) -> None:
@@ -137,8 +136,7 @@ class VenueFeed:
         self._trouble = text
 
     def _take(self, value: Data) -> None:
-        if self._is_new(value) and self._is_due(value):
-            self._published[type(value)] = value.ts_init
+        if self._is_new(value):
             self._note(value)
             self.counts.published += 1
             self.publish(without_skew(value))
@@ -166,16 +164,6 @@ class VenueFeed:
         self._last[type(value)] = value.ts_event
         return True
 
-    def _is_due(self, value: Data) -> bool:
-        """Thin a stream of levels out to the interval."""
-        if not self.pace.streams or isinstance(value, LiquidationRecord):
-            return True
-        waited = value.ts_init - self._published.get(type(value), -(10**18))
-        if waited >= self.pace.interval * _SECOND_NS:
-            return True
-        self.counts.conflated += 1
-        return False
-
     def _note(self, value: Data) -> None:
         """Remember age and change of the value."""
         self._fresh = max(self._fresh, min(value.ts_event, value.ts_init))
@@ -187,6 +175,8 @@ class VenueFeed:
 
     def check(self) -> None:
         """Announce that the feed has become stale, or that it has recovered."""
+        if self._refused:
+            return
         now = self.now_ns()
         silent = (now - self._fresh) / _SECOND_NS
         frozen = (now - self._changed) / _SECOND_NS

@@ -1,5 +1,6 @@
 """The fault table of docs/venues.md, requests: what a venue can do wrong, and the state that it leaves."""
 
+import asyncio
 import time
 from dataclasses import replace
 
@@ -52,6 +53,35 @@ def test_failure_that_lasts_makes_the_feed_stale_and_its_end_makes_it_fresh():
             (stale, reason), (fresh, _) = bench.statuses()
             assert stale and not fresh
             assert "Binance USD-M is not available" in reason
+
+    run(scenario)
+
+
+def test_venue_that_limits_us_is_left_alone_for_as_long_as_it_asks():
+    async def scenario(exchanges):
+        async with Bench("binance-linear", exchanges, PACE) as bench:
+            await bench.more(1)
+            bench.exchange.faults.append(Fault("429", path="/openInterest"))
+            await bench.until(lambda: bench.feed.counts.failures == 1)
+            started = time.monotonic()
+            await bench.more(1)
+            assert time.monotonic() - started >= 0.95
+            assert "limits our requests" in bench.log[0] and bench.log[0].endswith("waiting 1 s")
+
+    run(scenario)
+
+
+def test_refusal_ends_the_feed_with_one_sentence():
+    async def scenario(exchanges):
+        async with Bench("binance-linear", exchanges, PACE) as bench:
+            await bench.more(1)
+            bench.exchange.faults.append(Fault("401", times=10**6, path="/openInterest"))
+            await bench.until(bench.statuses)
+            asked = len(bench.exchange.requests)
+            await asyncio.sleep(0.3)
+            assert len(bench.exchange.requests) == asked
+            ((stale, reason),) = bench.statuses()
+            assert stale and reason.startswith("Binance USD-M refuses fetch_open_interest")
 
     run(scenario)
 

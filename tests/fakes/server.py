@@ -19,7 +19,7 @@ class Fault:
     Parameters
     ----------
     kind : str
-        ``429``, ``418``, ``403``, ``500``, ``503``, ``timeout``, ``half_json``, ``html``, ``schema``
+        ``429``, ``418``, ``401``, ``403``, ``500``, ``503``, ``timeout``, ``half_json``, ``html``, ``schema``
         or ``disconnect``.
     times : int
         How many requests it hits.
@@ -164,7 +164,10 @@ async def _fail(fault: Fault, request: web.Request) -> web.StreamResponse | None
     match fault.kind:
         case "429" | "418":
             status = int(fault.kind)
-            return web.json_response({"code": -1003, "msg": "Too many requests"}, status=status)
+            body = {"code": -1003, "msg": "Too many requests"}
+            return web.json_response(body, status=status, headers={"Retry-After": "1"})
+        case "401":
+            return web.json_response({"code": -2015, "msg": "Invalid API-key, IP"}, status=401)
         case "403" | "500" | "503":
             return web.Response(status=int(fault.kind), text="<html>no</html>", content_type="text/html")
         case "timeout":
