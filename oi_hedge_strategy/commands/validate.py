@@ -16,7 +16,7 @@ from oi_hedge_strategy.forecast.registry import Registry
 from oi_hedge_strategy.forecast.source import promotion_at
 
 if TYPE_CHECKING:
-    from oi_hedge_strategy.training.validate import Figure, Validation
+    from oi_hedge_strategy.training.validation import Figure, Validation
 
 EXIT_CODES = {"healthy": 0, "degraded": 3, "expired": 4}
 _SHOWN_INPUTS = 8

@@ -1,8 +1,8 @@
 """Judge a model on recent data: its performance against its card, and whether the market drifted."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from nautilus_trader.persistence.catalog import ParquetDataCatalog
@@ -19,9 +19,9 @@ from oi_hedge_strategy.history import AssetHistory, load_history
 from oi_hedge_strategy.state import Stream
 from oi_hedge_strategy.training.metrics import DayWeights, forecast_metrics
 from oi_hedge_strategy.training.recent import RECENT, RecentForecasts, outputs, recent_forecasts
+from oi_hedge_strategy.training.validation import Figure, InputDrift, Validation, Verdict
 
 Floats = NDArray[np.float64]
-Verdict = Literal["healthy", "degraded", "expired"]
 JUDGED, MEAN = "ETH", "mean"
 METRICS = {
     "roc_auc": ("roc_auc",),
@@ -33,88 +33,6 @@ METRICS = {
 """Each with the names it may have in a card."""
 _SKILL_MARGIN, _ECE_MARGIN = 0.01, 0.05
 _ALIVE_NS = 7 * 86_400_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """Hold one metric of one output, or of their mean: on recent data with its interval, and on the card."""
-
-    output: str
-    metric: str
-    recent: Estimate
-    card: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class InputDrift:
-    """
-    Hold how far one input or output is from its reference.
-
-    Parameters
-    ----------
-    name : str
-        Of the input.
-    psi : float
-        Population stability index.
-    limit : float, optional
-        PSI above which the model counts as degraded, None where the input never degrades it.
-    ks : float, optional
-        Kolmogorov-Smirnov distance, None where nothing is known. No p-value is given: hours are not
-        independent.
-
-    """
-
-    name: str
-    psi: float
-    limit: float | None
-    ks: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Validation:
-    """
-    Hold the judgement.
-
-    Parameters
-    ----------
-    model, sha256 : str
-        The file.
-    asset : str
-        The asset judged.
-    since, until : str
-        First and last day.
-    samples : int
-        Hours judged.
-    verdict : str
-        "healthy", "degraded" or "expired".
-    reasons : tuple of str
-        Why it is not healthy.
-    notes : tuple of str
-        What could not be judged, and why.
-    figures : tuple of Figure
-        By output and metric, the mean over outputs last.
-    drift : tuple of InputDrift
-        The largest first.
-
-    """
-
-    model: str
-    sha256: str
-    asset: str
-    since: str
-    until: str
-    samples: int
-    verdict: Verdict
-    reasons: tuple[str, ...]
-    notes: tuple[str, ...]
-    figures: tuple[Figure, ...]
-    drift: tuple[InputDrift, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON fields."""
-        return asdict(self) | {
-            "figures": [asdict(each) | {"recent": each.recent.to_dict()} for each in self.figures]
-        }
 
 
 @dataclass(slots=True)
