@@ -1,6 +1,7 @@
 """Open interest as Nautilus data: types, storage and quality checks."""
 
 from oi_hedge_catalog.funding_codec import register as _register_funding_codec
+from oi_hedge_catalog.premium import PremiumIndexUpdate
 from oi_hedge_catalog.types import (
     CatalogData,
     LiquidationRecord,
@@ -18,5 +19,6 @@ __all__ = [
     "LongShortRatio",
     "OpenInterestUpdate",
     "OptionsOpenInterest",
+    "PremiumIndexUpdate",
     "WalletConcentration",
 ]

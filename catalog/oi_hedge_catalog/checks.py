@@ -9,6 +9,7 @@ import pandas as pd
 from oi_hedge_catalog.findings import Finding, Severity, duration, when
 from oi_hedge_catalog.input_series import OptionsSeries, WalletSeries
 from oi_hedge_catalog.positioning import LiquidationSeries, LongShortSeries
+from oi_hedge_catalog.premium import PremiumSeries
 from oi_hedge_catalog.series import BarSeries, Floats, FundingSeries, OpenInterestSeries, Series, Times
 
 LEVEL_WINDOW = 12
@@ -19,6 +20,7 @@ JUMP = 0.5
 FLIP_TOLERANCE = 0.03
 STALE_ROWS = 24
 ABSURD_FUNDING = 0.05
+ABSURD_PREMIUM = 0.05
 _FLIPS = (2.0, *(10.0**power for power in range(1, 9)))
 
 
@@ -164,6 +166,15 @@ def check_long_short(series: LongShortSeries) -> Iterator[Finding]:
     rows = np.flatnonzero((series.long_share < 0.0) | (series.long_share > 1.0))
     if len(rows):
         yield _at(series, rows, Severity.ERROR, "share", "long_share", "is not between 0 and 1")
+
+
+def check_premium(series: PremiumSeries) -> Iterator[Finding]:
+    """Find premiums beyond anything that arbitrage would leave, and a venue that repeats one."""
+    rows = np.flatnonzero(np.abs(series.premium) > ABSURD_PREMIUM)
+    if len(rows):
+        text = f"is beyond ±{ABSURD_PREMIUM:.0%} ({series.premium[rows[0]]:.2%})"
+        yield _at(series, rows, Severity.WARNING, "absurd_premium", "premium", text)
+    yield from _check_stale(series, "premium", series.premium)
 
 
 def check_liquidations(series: LiquidationSeries) -> Iterator[Finding]:

@@ -183,6 +183,8 @@ def check_catalog(catalog: ParquetDataCatalog) -> Report:
         report += quality.check_series(store.read_long_short(catalog, instrument_id))
     for instrument_id in store.liquidation_ids(catalog):
         report += quality.check_series(store.read_liquidations(catalog, instrument_id))
+    for instrument_id in store.premium_ids(catalog):
+        report += quality.check_series(store.read_premium_index(catalog, instrument_id))
     for instrument_id in store.options_ids(catalog):
         report += quality.check_series(store.read_options_open_interest(catalog, instrument_id))
     for instrument_id in store.wallet_ids(catalog):

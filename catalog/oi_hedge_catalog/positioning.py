@@ -13,7 +13,7 @@ from oi_hedge_catalog.types import CatalogData, LiquidationRecord, LongShortRati
 
 
 @dataclass(frozen=True, eq=False)
-class _FloatSeries(Series):
+class FloatSeries(Series):
     """Rows whose values are floats, stored as they are."""
 
     id: InstrumentId
@@ -35,7 +35,7 @@ class _FloatSeries(Series):
 
 
 @dataclass(frozen=True, eq=False)
-class LongShortSeries(_FloatSeries):
+class LongShortSeries(FloatSeries):
     """
     Part of the accounts that is long.
 
@@ -55,7 +55,7 @@ class LongShortSeries(_FloatSeries):
 
 
 @dataclass(frozen=True, eq=False)
-class LiquidationSeries(_FloatSeries):
+class LiquidationSeries(FloatSeries):
     """
     Liquidations, at most one row a moment; `merge_liquidations` makes it of single orders.
 

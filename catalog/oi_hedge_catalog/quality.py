@@ -11,6 +11,7 @@ from oi_hedge_catalog import checks
 from oi_hedge_catalog.findings import Finding, Severity, duration, when
 from oi_hedge_catalog.input_series import OptionsSeries, WalletSeries
 from oi_hedge_catalog.positioning import LiquidationSeries, LongShortSeries
+from oi_hedge_catalog.premium import PremiumSeries
 from oi_hedge_catalog.series import BarSeries, FundingSeries, OpenInterestSeries, Series
 
 Verdict = Literal["ok", "warnings", "errors"]
@@ -152,6 +153,8 @@ def check_series(series: Series, step_ns: int | None = None, now_ns: int | None 
             findings += checks.check_long_short(series)
         case LiquidationSeries():
             findings += checks.check_liquidations(series)
+        case PremiumSeries():
+            findings += checks.check_premium(series)
         case OptionsSeries():
             findings += checks.check_options(series)
         case WalletSeries():

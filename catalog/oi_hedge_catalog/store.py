@@ -19,6 +19,7 @@ from nautilus_trader.persistence.funcs import class_to_filename, urisafe_identif
 from oi_hedge_catalog.errors import CatalogError
 from oi_hedge_catalog.input_series import OptionsSeries, WalletSeries, options_series, wallet_series
 from oi_hedge_catalog.positioning import LiquidationSeries, LongShortSeries
+from oi_hedge_catalog.premium import PremiumIndexUpdate, PremiumSeries
 from oi_hedge_catalog.series import BarSeries, FundingSeries, OpenInterestSeries
 from oi_hedge_catalog.types import (
     LiquidationRecord,
@@ -166,6 +167,25 @@ def read_liquidations(
     return LiquidationSeries(id=InstrumentId.from_str(str(instrument_id)), **values, **_times(table))
 
 
+def read_premium_index(
+    catalog: ParquetDataCatalog,
+    instrument_id: InstrumentId | str,
+    start_ns: int | None = None,
+    end_ns: int | None = None,
+) -> PremiumSeries:
+    """
+    Read the premium index of an instrument with `start_ns` <= `ts_init` <= `end_ns`, as columns.
+
+    Raises
+    ------
+    CatalogError
+        If the catalog has none of the instrument.
+    """
+    table = _read_table(catalog, PremiumIndexUpdate, str(instrument_id), start_ns, end_ns)
+    premium = table["premium"].to_numpy()
+    return PremiumSeries(id=InstrumentId.from_str(str(instrument_id)), premium=premium, **_times(table))
+
+
 def read_options_open_interest(
     catalog: ParquetDataCatalog,
     instrument_id: InstrumentId | str,
@@ -294,6 +314,11 @@ def long_short_ids(catalog: ParquetDataCatalog) -> list[InstrumentId]:
 def liquidation_ids(catalog: ParquetDataCatalog) -> list[InstrumentId]:
     """Return the instruments that have liquidations, by id."""
     return [InstrumentId.from_str(name) for name in _identifiers(catalog, LiquidationRecord)]
+
+
+def premium_ids(catalog: ParquetDataCatalog) -> list[InstrumentId]:
+    """Return the instruments that have a premium index, by id."""
+    return [InstrumentId.from_str(name) for name in _identifiers(catalog, PremiumIndexUpdate)]
 
 
 def options_ids(catalog: ParquetDataCatalog) -> list[InstrumentId]:

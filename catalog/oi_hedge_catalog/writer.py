@@ -23,6 +23,7 @@ from nautilus_trader.persistence.catalog import ParquetDataCatalog
 from oi_hedge_catalog.errors import CatalogError, DataError
 from oi_hedge_catalog.input_series import OptionsSeries, WalletSeries
 from oi_hedge_catalog.positioning import LiquidationSeries, LongShortSeries
+from oi_hedge_catalog.premium import PremiumSeries
 from oi_hedge_catalog.series import BarSeries, FundingSeries, OpenInterestSeries, Series, Times
 from oi_hedge_catalog.store import (
     MAX_ROWS_PER_GROUP,
@@ -35,6 +36,7 @@ from oi_hedge_catalog.store import (
     read_long_short,
     read_open_interest,
     read_options_open_interest,
+    read_premium_index,
     read_wallet_concentration,
 )
 
@@ -134,6 +136,8 @@ def read_stored(catalog: ParquetDataCatalog, like: Series) -> Series | None:
             return read_long_short(catalog, like.id, _file_start(catalog, like, start))
         case LiquidationSeries():
             return read_liquidations(catalog, like.id, _file_start(catalog, like, start))
+        case PremiumSeries():
+            return read_premium_index(catalog, like.id, _file_start(catalog, like, start))
         case OptionsSeries():
             return read_options_open_interest(catalog, like.id, _file_start(catalog, like, start))
         case WalletSeries():

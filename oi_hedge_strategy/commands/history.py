@@ -66,7 +66,8 @@ def store_sources(sources: Sequence[Source], catalog: Path, notes: bool, started
     "datasets",
     type=click.Choice([each.value for each in vision.Dataset]),
     multiple=True,
-    show_default="all",
+    default=[each.value for each in vision.USUAL],
+    show_default=True,
     help="What to take; may be repeated.",
 )
 @click.option("--interval", type=click.Choice(list(vision.INTERVALS)), default="5m", show_default=True)
@@ -102,7 +103,7 @@ def binance_vision(
     instruments: Path | None,
     notes: bool,
 ) -> None:
-    """Take open interest, long/short ratios, bars and funding of SYMBOLS from Binance's public archive.
+    """Take open interest, ratios, bars, funding and premium of SYMBOLS from Binance's public archive.
 
     SYMBOLS are names such as ETHUSDT, or ids such as ETHUSDT-PERP.BINANCE. Files are kept once they are
     complete and of the right checksum, so a run that was stopped goes on where it was.
@@ -117,7 +118,7 @@ def binance_vision(
             instrument=instrument,
             start=first.date(),
             end=last.date(),
-            datasets=tuple(vision.Dataset(name) for name in datasets) or tuple(vision.Dataset),
+            datasets=tuple(vision.Dataset(name) for name in dict.fromkeys(datasets)),
             interval=interval,
             label=Label(label) if label else None,
             lag_ns=None if lag is None else round(lag * 1e9),

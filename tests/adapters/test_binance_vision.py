@@ -130,6 +130,19 @@ def test_bars_are_stamped_with_their_close(archive, ingest, catalog, header):
     assert values == [3500.01, 3512.5, 3499.99, 3510.0, 1234.567]
 
 
+def test_premium_index_is_known_at_the_end_of_its_step(archive, ingest, catalog):
+    line = "1709596800000,-0.00042931,-0.00023641,-0.00059406,-0.00043659,0,1709597099999,0,12,0,0,0"
+    archive.put(klines_path(DAY).replace("klines", "premiumIndexKlines"), line + "\n")
+
+    assert "added 1 rows" in ingest("--dataset", "premiumIndexKlines")
+    assert "added 0 rows" in ingest("--dataset", "premiumIndexKlines")
+
+    stored = store.read_premium_index(catalog(), ETH)
+    assert stored.ts_event.tolist() == [ns("2024-03-05 00:05")]
+    assert stored.ts_init.tolist() == [ns("2024-03-05 00:05:05")]
+    assert stored.premium.tolist() == [-0.00043659]
+
+
 def test_funding_is_stamped_with_the_settlement(archive, ingest, catalog):
     lines = ["1709596800007,8,0.00008191", "1709625600000,8,-0.00010000", "1709700000000,4,0.5"]
     archive.put(funding_path("2024-03"), csv(FUNDING, lines))

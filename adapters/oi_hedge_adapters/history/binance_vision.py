@@ -5,13 +5,13 @@ from datetime import date
 from oi_hedge_adapters.history.download import Downloads, Mirror, download
 from oi_hedge_adapters.history.metrics import day_ns
 from oi_hedge_adapters.history.metrics_source import LongShortSource, MetricsFiles, OpenInterestSource
-from oi_hedge_adapters.history.vision_request import INTERVALS, Dataset, Request, instrument_id
-from oi_hedge_adapters.history.vision_tables import FundingSource, KlineSource
+from oi_hedge_adapters.history.vision_request import INTERVALS, USUAL, Dataset, Request, instrument_id
+from oi_hedge_adapters.history.vision_tables import FundingSource, KlineSource, PremiumSource
 from oi_hedge_catalog.errors import DataError
 from oi_hedge_catalog.findings import Finding, Severity
 from oi_hedge_catalog.ingest import Source
 
-__all__ = ["BASE_URL", "INTERVALS", "Dataset", "Request", "instrument_id", "vision_sources"]
+__all__ = ["BASE_URL", "INTERVALS", "USUAL", "Dataset", "Request", "instrument_id", "vision_sources"]
 
 BASE_URL = "https://data.binance.vision"
 
@@ -61,6 +61,8 @@ def _sources(
             return [KlineSource(request, files, absent)]
         case Dataset.FUNDING:
             return [FundingSource(request, files, absent)]
+        case Dataset.PREMIUM:
+            return [PremiumSource(request, files, absent)]
     bars = None
     if Dataset.KLINES in request.datasets and request.interval == "5m":
         klines = wanted[Dataset.KLINES].items()

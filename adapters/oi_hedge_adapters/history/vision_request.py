@@ -21,6 +21,11 @@ class Dataset(StrEnum):
     METRICS = "metrics"
     KLINES = "klines"
     FUNDING = "fundingRate"
+    PREMIUM = "premiumIndexKlines"
+
+
+USUAL = (Dataset.METRICS, Dataset.KLINES, Dataset.FUNDING)
+"""What is taken unless something else is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +42,7 @@ class Request:
     datasets : tuple of Dataset
         Directories to take.
     interval : str, default "5m"
-        Length of the bars, one of `INTERVALS`.
+        Length of the bars and steps of the premium, one of `INTERVALS`.
     label : Label, optional
         What the times in ``metrics`` mean; by default found out for each file.
     lag_ns : int, optional
@@ -47,7 +52,7 @@ class Request:
     instrument: Instrument
     start: date
     end: date
-    datasets: tuple[Dataset, ...] = tuple(Dataset)
+    datasets: tuple[Dataset, ...] = USUAL
     interval: str = "5m"
     label: Label | None = None
     lag_ns: int | None = None
@@ -77,7 +82,7 @@ class Request:
             return {month: f"{root}/{self.symbol}-{dataset}-{month:%Y-%m}.zip" for month in months}
         root = f"data/futures/{market}/daily/{dataset}/{self.symbol}"
         name = dataset.value
-        if dataset is Dataset.KLINES:
+        if dataset in (Dataset.KLINES, Dataset.PREMIUM):
             root, name = f"{root}/{self.interval}", self.interval
         return {day: f"{root}/{self.symbol}-{name}-{day}.zip" for day in self.days()}
 

@@ -16,6 +16,7 @@ from oi_hedge_adapters.history.vision_request import INTERVALS, Request
 from oi_hedge_catalog.errors import DataError
 from oi_hedge_catalog.findings import Finding
 from oi_hedge_catalog.ingest import Loaded
+from oi_hedge_catalog.premium import PremiumSeries
 from oi_hedge_catalog.series import BarSeries, FundingSeries
 
 _MINUTE_NS = 60 * 10**9
@@ -164,3 +165,45 @@ class FundingSource:
             next_funding_ns=event + minutes * _MINUTE_NS,
         )
         return Loaded(series, None, self.absent)
+
+
+@dataclass(frozen=True)
+class PremiumSource:
+    """
+    Premium index from ``premiumIndexKlines`` files: the last of each step, known at its end.
+
+    Parameters
+    ----------
+    request : Request
+        What was asked for.
+    files : dict of date to Path
+        The zip of each day.
+    absent : tuple of Finding
+        What is known of days without a file.
+    """
+
+    request: Request
+    files: dict[date, Path]
+    absent: tuple[Finding, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Archive, dataset and instrument."""
+        return f"binance-vision premiumIndexKlines of {self.instrument.id}"
+
+    @property
+    def instrument(self) -> Instrument:
+        """The instrument asked for."""
+        return self.request.instrument
+
+    def load(self) -> Loaded:
+        """Read every file."""
+        step = parse_duration(INTERVALS[self.request.interval])
+        opened, premium = [], []
+        for path in self.files.values():
+            table = read_zip(path, ("open_time",), ("close",), layout=_KLINE)
+            opened.append(to_ns(path, table["open_time"]))
+            premium.append(table["close"].to_numpy(zero_copy_only=False))
+        event = np.concatenate(opened) + step
+        series = PremiumSeries(event, event + self.request.lag, self.instrument.id, np.concatenate(premium))
+        return Loaded(series, step, self.absent)
