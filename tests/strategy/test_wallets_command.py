@@ -9,7 +9,7 @@ from support.ethereum_node import ETH, GENESIS, running_node
 
 from oi_hedge_adapters.ethereum_rpc import URL_VARIABLE, EthereumRpc, RpcError
 from oi_hedge_catalog import store
-from oi_hedge_strategy.commands import wallets as command
+from oi_hedge_strategy.commands import wallet_node as command
 
 A, B, C = (f"0x{digit * 40}" for digit in "abc")
 TEXT = f"""
@@ -115,7 +115,7 @@ def test_another_set_of_addresses_cannot_be_mixed_in(wallets, tmp_path):
     order = ("ingest", "wallets", wallets, "--catalog", catalog, "--from", iso(FIRST), "--until")
     succeed(*order, iso(FIRST + HOUR))
     before = digest(catalog)
-    wallets.write_text(TEXT.replace(f'"{A}", ', ""))
+    wallets.write_text(TEXT.replace(A, "0x" + "d" * 40))
 
     result = oi_hedge(*order, iso(FIRST + 3 * HOUR))
 
@@ -124,6 +124,20 @@ def test_another_set_of_addresses_cannot_be_mixed_in(wallets, tmp_path):
     assert "ETH.ETHEREUM" in whole
     assert "total is stored as 11.0 but the new data says 6.0" in whole
     assert "total is stored as 8.0 but the new data says 3.0" in exchange
+    assert digest(catalog) == before
+
+
+@pytest.mark.parametrize("change", [("top = 1", "top = 2"), (f'"{A}", ', "")])
+def test_a_set_of_another_size_is_refused_for_other_times_too(wallets, tmp_path, change):
+    catalog = tmp_path / "catalog"
+    order = ("ingest", "wallets", wallets, "--catalog", catalog)
+    succeed(*order, "--from", iso(FIRST), "--until", iso(FIRST + HOUR))
+    before = digest(catalog)
+    wallets.write_text(TEXT.replace(*change))
+
+    message = refuse(*order, "--from", iso(FIRST + 3 * HOUR))
+
+    assert "ETH.ETHEREUM is stored for 3 addresses with the top 1 counted" in message
     assert digest(catalog) == before
 
 
