@@ -37,6 +37,7 @@ _ALIVE_NS = 7 * 86_400_000_000_000
 
 @dataclass(slots=True)
 class _Findings:
+    ranked: bool = False
     reasons: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -75,7 +76,7 @@ def validate(
     CatalogError
         If the period is too short, or the asset is not in the catalog.
     ModelError
-        If the model knows no such asset.
+        If the model knows no such asset, or neither its ranking nor drift can be judged.
 
     """
     card = forecaster.card
@@ -96,6 +97,8 @@ def validate(
     if until_ns >= card.expires:
         verdict = "expired"
         found.reasons.insert(0, f"expired on {day(card.expires)}")
+    if verdict == "healthy" and not (drift or found.ranked):
+        raise ModelError(f"{forecaster.source} cannot be judged: {'; '.join(found.notes)}")
     return Validation(
         forecaster.source, forecaster.sha256, asset, day(begin), day(until_ns), int(recent.ts.size),
         verdict, tuple(found.reasons), tuple(found.notes), figures, drift,
@@ -125,8 +128,14 @@ def _figures(recent: RecentForecasts, card: ModelCard, asset: str) -> tuple[Figu
 def _mean_figure(
     found: Mapping[str, Mapping[str, Floats]], known: Mapping[str, Any], metric: str, days: int
 ) -> Figure:
-    """Return the mean over the outputs for which the metric is defined, on the card over the same ones."""
-    defined = [key for key, each in found.items() if metric in each and np.isfinite(each[metric][0])]
+    """Return the mean over the outputs with enough cascades for an interval, on the card over the same."""
+    defined = [
+        key
+        for key, each in found.items()
+        if metric in each
+        and np.isfinite(each[metric][0])
+        and np.isfinite(each[metric][1:]).mean() >= RECENT.level
+    ]
     carded = [_carded(known, key, metric) for key in defined]
     values = np.mean([found[key][metric] for key in defined], axis=0) if defined else None
     complete = [each for each in carded if each is not None]
@@ -135,11 +144,11 @@ def _mean_figure(
 
 
 def _figure(output: str, metric: str, values: Floats | None, card: float | None, days: int) -> Figure:
-    undefined = (
-        "the period has no cascade, or nothing else" if values is not None else "no base rate is known"
-    )
+    undefined = "too few cascades in the period"
     if values is None:
-        return Figure(output, metric, Estimate(None, reason=undefined), card)
+        return Figure(
+            output, metric, Estimate(None, reason=f"{undefined}, or no base rate on the card"), card
+        )
     return Figure(
         output, metric, resampled_estimate(float(values[0]), values[1:], days, RECENT, undefined), card
     )
@@ -152,6 +161,7 @@ def _carded(known: Mapping[str, Any], key: str, metric: str) -> float | None:
 def _judge_performance(figures: Sequence[Figure], found: _Findings) -> None:
     mean = {each.metric: each for each in figures if each.output == MEAN}
     ranking, skill, error = mean["roc_auc"], mean["brier_skill"], mean["calibration_error"]
+    found.ranked = ranking.recent.high is not None and ranking.card is not None
     if ranking.recent.high is None or ranking.card is None:
         why = ranking.recent.reason or "the card has no such figures"
         found.notes.append(f"ranking is not judged: {why}")

@@ -183,6 +183,13 @@ def test_a_venue_that_died_calls_for_retraining(model, market, tmp_path, run):
     assert found.reasons == ["venue GATE has brought nothing for a week; retrain without it"]
 
 
+def test_a_model_of_which_nothing_can_be_judged_is_not_called_healthy(model, market):
+    path = model(reference={}, figures={})
+    sentence = refuse("validate", path, "--catalog", market, *PERIOD)
+    assert "cannot be judged: drift is not judged: the card carries no reference" in sentence
+    assert "ranking is not judged: the card has no such figures" in sentence
+
+
 def test_a_registry_is_judged_by_its_current_model(model, run, tmp_path):
     registry = Registry.create(tmp_path / "models")
     entry = registry.add(model(), ns(SINCE), "first")
