@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 from nautilus_trader.model.identifiers import InstrumentId
@@ -18,6 +19,7 @@ from oi_hedge_adapters.history.rest import Kind, RestRequest
 from oi_hedge_adapters.history.rest_sources import rest_sources
 from oi_hedge_adapters.history.tardis_sources import tardis_sources
 from oi_hedge_adapters.venues import row_of
+from oi_hedge_catalog import store
 from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_catalog.ingest import Source
 from oi_hedge_catalog.ingest import ingest as run_ingest
@@ -48,6 +50,19 @@ def target_options[F: Callable[..., Any]](command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def require_place(catalog: Path) -> None:
+    """Raise `CatalogError` before anything is fetched if `catalog` cannot become one."""
+    if catalog.exists() and not (catalog.is_dir() and not any(catalog.iterdir())):
+        store.open_catalog(catalog)
+
+
+def require_address(url: str) -> None:
+    """Raise `ConfigError` if `url` is no address of a server."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ConfigError(f"--base-url {url!r} is not an address such as https://data.binance.vision")
 
 
 def store_sources(sources: Sequence[Source], catalog: Path, notes: bool, started: float) -> None:
@@ -109,6 +124,8 @@ def binance_vision(
     complete and of the right checksum, so a run that was stopped goes on where it was.
     """
     started = time.monotonic()
+    require_place(catalog)
+    require_address(base_url)
     first, last = _days(start, end)
     ids = [vision.instrument_id(symbol) for symbol in dict.fromkeys(symbols)]
     mirror = Mirror(base_url=base_url, cache=cache or default_cache() / "binance-vision", parallel=parallel)
@@ -162,6 +179,9 @@ def rest(
     `oi-hedge venues`.
     """
     started = time.monotonic()
+    require_place(catalog)
+    if base_url is not None:
+        require_address(base_url)
     until = time.time_ns() if end is None else end
     if start >= until:
         raise ConfigError("--from is not before --until")
@@ -203,6 +223,7 @@ def tardis(
     FILES are .csv or .csv.gz of derivative_ticker and liquidations; the name or directory of each says which.
     """
     started = time.monotonic()
+    require_place(catalog)
     sources = tardis_sources(files, catalog, instruments, round(every * 1e9), contract_size)
     store_sources(sources, catalog, notes, started)
 

@@ -382,7 +382,12 @@ def test_unknown_symbol_wrong_days_and_wrong_address_are_one_sentence(ingest, ar
     assert "is not defined: name a TOML file" in refuse("ingest", "binance-vision", "DOGEUSDT", *days)
     assert "of this form" in refuse("ingest", "binance-vision", "ETH", *days)
     assert "instruments of Binance" in refuse("ingest", "binance-vision", "ETHUSDT-LINEAR.BYBIT", *days)
+    assert "is not an address" in ingest("--base-url", "mirror", command=refuse)
     assert not (tmp_path / "catalog").exists()
+    asked = archive.requests.total()
+    (tmp_path / "catalog").write_text("")
+    assert "is a file, expected the directory of a catalog" in ingest(command=refuse)
+    assert archive.requests.total() == asked
 
 
 def test_full_disk_is_one_sentence_and_leaves_no_half_file(archive, ingest, tmp_path):

@@ -189,6 +189,7 @@ def test_wrong_requests_are_one_sentence(take, tmp_path):
     assert "unknown venue" in take(instrument="ETHUSDT.NOWHERE", command=refuse)
     assert "is closed" in take("--kind", "funding", instrument="ETH-PERP.FTX", command=refuse)
     assert "not before" in take(start=END, command=refuse)
+    assert "is not an address" in take("--base-url", "mirror", command=refuse)
     assert not (tmp_path / "catalog").exists()
 
 

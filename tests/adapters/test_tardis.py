@@ -181,5 +181,5 @@ def test_wrong_files_are_one_sentence(write, take, tmp_path):
     assert "is not a perpetual" in take(dated, command=refuse)
     contracts = write("derivative_ticker_e", TICKER, [ticker("okex-swap", "ETH-USDT-SWAP", "2024-03-05", 9)])
     assert "the size of a contract is unknown" in take(contracts, command=refuse)
-    assert "hold no row" in take(write("derivative_ticker_f", TICKER, []), command=refuse)
+    assert "no row of Tardis data" in take(write("derivative_ticker_f", TICKER, []), command=refuse)
     assert not (tmp_path / "catalog").exists()

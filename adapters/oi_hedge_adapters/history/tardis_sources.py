@@ -94,7 +94,7 @@ def tardis_sources(
             found = [open_interest(parts, market, every_ns), funding(parts, market)]
         sources += [TardisSource(instruments[identifier], series) for series in found if len(series)]
     if not sources:
-        raise DataError(f"the {len(paths)} files or directories named hold no row of Tardis data")
+        raise DataError(f"no row of Tardis data in {', '.join(map(str, paths))}")
     return sources
 
 
