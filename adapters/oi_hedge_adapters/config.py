@@ -60,10 +60,15 @@ class OpenInterestClientConfig(LiveDataClientConfig, frozen=True):
         Raises
         ------
         ConfigError
-            For an unknown venue, an address that is none, or pauses in the wrong order.
+            For an unknown venue, an address or a duration that is none, or pauses in the wrong order.
         """
         for key in self.cadence_secs:
             find_row(key)
+        durations = {name: getattr(self, name) for name in self.__struct_fields__ if name.endswith("_secs")}
+        durations |= {f"cadence_secs.{key}": value for key, value in durations.pop("cadence_secs").items()}
+        for name, value in durations.items():
+            if not value > 0.0:
+                raise ConfigError(f"{name} must be above 0 seconds, was {value}")
         known = {row.ccxt_id for row in ROWS if row.ccxt_id}
         for name, url in self.base_urls.items():
             if name not in known:

@@ -79,8 +79,11 @@ class VenueConnection:
         if row.ccxt_id is None:
             raise RefusedError(f"{row.title} is closed: it has recorded history only")
         self.row = row
-        self._errors = importlib.import_module("ccxt.base.errors")
-        kind = getattr(importlib.import_module("ccxt.pro"), row.ccxt_id)
+        try:
+            self._errors = importlib.import_module("ccxt.base.errors")
+            kind = getattr(importlib.import_module("ccxt.pro"), row.ccxt_id)
+        except ImportError as error:
+            raise RefusedError(f"{row.title} is read through ccxt, install it: pip install ccxt") from error
         self.exchange: Any = kind(
             {"enableRateLimit": True, "timeout": round(timeout_secs * 1000), "newUpdates": True}
         )
@@ -89,6 +92,7 @@ class VenueConnection:
         self._configure(base_url)
         self._timeout_secs = timeout_secs
         self._loading = asyncio.Lock()
+        self._listed: set[str] = set()
 
     def _configure(self, base_url: str | None) -> None:
         """Load no more markets than needed, and from `base_url`."""
@@ -120,17 +124,21 @@ class VenueConnection:
         RefusedError
             If the symbol is not listed.
         UnreachableError
-            If the markets cannot be loaded.
+            If the markets cannot be loaded, or none or a known one is missing in what the venue sent.
         """
         async with self._loading:
             if not self.exchange.markets:
-                await self.call("load_markets")
-        found = self.exchange.markets.get(symbol)
+                await self.call("load_markets", True)
+        listed = self.exchange.markets
+        if not listed or (symbol in self._listed and symbol not in listed):
+            raise UnreachableError(f"{self.row.title} sent a list of contracts without {symbol}")
+        found = listed.get(symbol)
         if found is None:
             raise RefusedError(
                 f"{self.row.title}: {symbol} is not listed; the exchange lists "
                 f"{len(self.exchange.markets)} contracts of this kind"
             )
+        self._listed.add(symbol)
         return dict(found)
 
     async def reload(self) -> None:

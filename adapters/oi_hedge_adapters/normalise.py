@@ -168,7 +168,7 @@ def long_short_ratio(reading: Reading) -> LongShortRatio:
 
 def liquidations(reading: Reading) -> list[LiquidationRecord]:
     """
-    Return every liquidation of a payload.
+    Return every liquidation of a payload that closed anything.
 
     Raises
     ------
@@ -181,7 +181,8 @@ def liquidations(reading: Reading) -> list[LiquidationRecord]:
     found = _look_up(reading.payload, fields.rows) if fields.rows else [reading.payload]
     if not isinstance(found, list):
         raise reading.error(f"expected a list of liquidations at {fields.rows!r}, found {found!r}")
-    return [_liquidation(_part(reading, each), fields) for each in found]
+    records = [_liquidation(_part(reading, each), fields) for each in found]
+    return [record for record in records if record.long_quantity + record.short_quantity > 0.0]
 
 
 def _liquidation(reading: Reading, fields: LiquidationFields) -> LiquidationRecord:

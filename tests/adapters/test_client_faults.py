@@ -24,7 +24,12 @@ REQUEST_FAULTS = {
 }
 
 
-@pytest.mark.parametrize("kind", REQUEST_FAULTS)
+SLOW = ("429", "418", "timeout")
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.slow] * (kind in SLOW)) for kind in REQUEST_FAULTS]
+)
 def test_failed_request_is_named_repeated_and_followed_by_the_current_value(kind):
     async def scenario(exchanges):
         async with Bench("binance-linear", exchanges, PACE) as bench:
@@ -165,5 +170,19 @@ def test_values_that_come_with_an_old_time_are_published_and_the_feed_is_stale()
             late = bench.levels()[-1]
             assert late.ts_init - late.ts_event > 100 * 10**9
             assert "no new value" in bench.statuses()[0][1]
+
+    run(scenario)
+
+
+def test_list_of_contracts_that_comes_empty_does_not_end_a_feed():
+    async def scenario(exchanges):
+        exchanges["binanceusdm"].faults.append(Fault("schema", times=2, path="/exchangeInfo"))
+        async with Bench("binance-linear", exchanges, PACE) as bench:
+            await bench.more(1)
+            assert "sent a list of contracts without ETH/USDT:USDT" in bench.log[0]
+            bench.exchange.faults.append(Fault("schema", path="/exchangeInfo"))
+            await bench.connection.reload()
+            await bench.more(1)
+            assert bench.statuses() == []
 
     run(scenario)

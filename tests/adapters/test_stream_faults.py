@@ -97,7 +97,9 @@ def test_resting_liquidation_stream_is_not_stale():
     run(scenario)
 
 
-@pytest.mark.parametrize("kind", ["disconnect", "half_json", "500", "429", "timeout"])
+@pytest.mark.parametrize(
+    "kind", ["disconnect", "half_json", "500", pytest.param("timeout", marks=pytest.mark.slow)]
+)
 def test_fault_in_the_middle_of_history_loses_no_row(kind):
     async def scenario(exchanges):
         row = find_row("bybit-linear")
@@ -117,6 +119,7 @@ def test_fault_in_the_middle_of_history_loses_no_row(kind):
     run(scenario)
 
 
+@pytest.mark.slow
 def test_history_gives_up_with_one_sentence():
     async def scenario(exchanges):
         row = find_row("bybit-linear")
