@@ -72,7 +72,9 @@ def load_wallets(path: str | os.PathLike[str]) -> WalletSet:
         raw = tomllib.loads(Path(path).read_text())
     except FileNotFoundError as error:
         raise ManifestError(f"wallet file {path} does not exist") from error
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ManifestError(f"wallet file {path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ManifestError(f"wallet file {path} is not valid TOML: {error}") from error
     try:
         found = msgspec.convert(raw, WalletSet)

@@ -73,6 +73,8 @@ def test_a_wallet_file_that_cannot_be_meant_is_refused(tmp_path, change, message
 def test_a_wallet_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(ManifestError, match="none.toml does not exist"):
         load_wallets(tmp_path / "none.toml")
+    with pytest.raises(ManifestError, match="cannot be read: Is a directory"):
+        load_wallets(tmp_path)
 
 
 def test_measures_of_shares_drawn_by_hand():
