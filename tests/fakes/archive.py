@@ -51,6 +51,10 @@ class Archive:
         name = path.rsplit("/", 1)[-1]
         return self.put_bytes(path, zipped(name.replace(".zip", ".csv"), text), checksum)
 
+    def put_day(self, market: "Market", day: date, label: str = "end", **changes: int) -> None:
+        """Add a day of metrics of `market`."""
+        self.put(metrics_path(day), csv(METRICS, market.metrics(day, label, **changes)))
+
     def put_bytes(self, path: str, body: bytes, checksum: str | None = None) -> bytes:
         """Add a file as it is."""
         self.files[path] = body

@@ -1,10 +1,14 @@
 """What every source of bars needs: the type of a period, and prices that the instrument can hold."""
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 from nautilus_trader.model.data import BarSpecification, BarType
 from nautilus_trader.model.enums import AggregationSource, BarAggregation, PriceType
 from nautilus_trader.model.identifiers import InstrumentId
+from nautilus_trader.model.instruments import Instrument
 
+from oi_hedge_catalog.errors import DataError
 from oi_hedge_catalog.series import Floats
 
 _STEPS = (
@@ -22,7 +26,27 @@ def external_bar_type(instrument_id: InstrumentId, period_ns: int) -> BarType:
     return BarType(instrument_id, spec, AggregationSource.EXTERNAL)
 
 
-def find_altered_price(price: Floats, precision: int) -> int | None:
-    """Return the first row, if any, whose price would not survive storing with `precision` decimals."""
-    altered = np.flatnonzero(np.abs(np.round(price, precision) - price) > 1e-12 * np.abs(price))
-    return int(altered[0]) if len(altered) else None
+def require_precision(
+    prices: Mapping[str, Floats], instrument: Instrument, where: Callable[[int], str]
+) -> None:
+    """
+    Raise `DataError` if storing a price with the decimals of `instrument` would alter it.
+
+    Parameters
+    ----------
+    prices : mapping of str to ndarray of float64, shape (rows,)
+        Prices by name.
+    instrument : Instrument
+        What they are prices of.
+    where : callable
+        Gives the place of a row, for the message.
+    """
+    precision = instrument.price_precision
+    for name, price in prices.items():
+        altered = np.flatnonzero(np.abs(np.round(price, precision) - price) > 1e-12 * np.abs(price))
+        if len(altered):
+            row = int(altered[0])
+            raise DataError(
+                f"{where(row)}: {name} {float(price[row])!r} has more than the {precision} decimals of "
+                f"{instrument.id}; raise its price_precision"
+            )

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from nautilus_trader.model.data import BarType
 from nautilus_trader.model.instruments import Instrument
 
-from oi_hedge_adapters.history.bars import external_bar_type, find_altered_price
+from oi_hedge_adapters.history.bars import external_bar_type, require_precision
 from oi_hedge_adapters.history.manifest import Manifest
 from oi_hedge_adapters.history.spec import SeriesSpec
 from oi_hedge_adapters.history.tables import read_table, to_floats, to_times
@@ -165,8 +165,8 @@ class FileSource:
     def _bars(self, rows: _Rows) -> BarSeries:
         precision = self.instrument.price_precision
         event, init = self._times(rows)
-        for role in ("open", "high", "low", "close"):
-            self._check_precision(rows, role, precision)
+        prices = {role: rows.columns[role] for role in ("open", "high", "low", "close")}
+        require_precision(prices, self.instrument, rows.where)
         volume = rows.columns["volume"] * (self.spec.contract_size or 1.0)
         if self.spec.unit == "usd":
             volume = volume / rows.columns["close"]
@@ -182,16 +182,6 @@ class FileSource:
             ts_event=event,
             ts_init=init,
         )
-
-    def _check_precision(self, rows: _Rows, role: str, precision: int) -> None:
-        """Raise if storing a price with `precision` decimals would alter it."""
-        price = rows.columns[role]
-        row = find_altered_price(price, precision)
-        if row is not None:
-            raise DataError(
-                f"{rows.where(row)}: {role} {price[row]!r} has more than the {precision} decimals of "
-                f"{self.instrument.id}; raise its price_precision"
-            )
 
     def _bar_type(self) -> BarType:
         return external_bar_type(self.instrument.id, self.spec.period_ns)

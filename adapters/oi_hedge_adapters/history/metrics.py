@@ -204,7 +204,9 @@ def label_by_price(day: Day, price: Floats, bars: BarSeries) -> Label | None:
     the spread of the log ratio around its median.
     """
     opened = bars.ts_event - STEP_NS
-    _, rows, at = np.intersect1d(day.label_ns, opened, return_indices=True)
+    near = np.flatnonzero((opened >= day.start_ns) & (opened <= day.start_ns + DAY_NS))
+    _, rows, at = np.intersect1d(day.label_ns, opened[near], return_indices=True)
+    at = near[at]
     known = np.isfinite(price[rows]) & (price[rows] > 0) & (bars.open[at] > 0) & (bars.close[at] > 0)
     rows, at = rows[known], at[known]
     if len(rows) < _ENOUGH:

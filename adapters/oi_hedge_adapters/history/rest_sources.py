@@ -10,12 +10,12 @@ import numpy as np
 from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.instruments import Instrument
 
-from oi_hedge_adapters.history.bars import external_bar_type
+from oi_hedge_adapters.history.bars import external_bar_type, require_precision
 from oi_hedge_adapters.history.known import find_known
 from oi_hedge_adapters.history.rest import CONTRACT_VOLUME, Kind, Pages, RestRequest, fetch_pages
 from oi_hedge_adapters.venues import VenueRow
 from oi_hedge_catalog.errors import DataError
-from oi_hedge_catalog.findings import Finding, Severity
+from oi_hedge_catalog.findings import Finding, Severity, when
 from oi_hedge_catalog.ingest import Loaded, Source
 from oi_hedge_catalog.instruments import InstrumentSpec, build_instrument
 from oi_hedge_catalog.series import BarSeries, FundingSeries, OpenInterestSeries, Series
@@ -147,6 +147,9 @@ class RestSource:
         values = np.array([row[1:] for row in self.pages.rows], np.float64).T
         if self.request.row.key in CONTRACT_VOLUME:
             values[4] *= float(self.pages.market["contractSize"])
+        columns = dict(zip(("open", "high", "low", "close", "volume"), values, strict=True))
+        prices = {name: column for name, column in columns.items() if name != "volume"}
+        require_precision(prices, self.of, lambda row: f"{self.name} at {when(int(opened[row]))}")
         event = opened + self.request.step_ns
         return BarSeries(
             ts_event=event,
@@ -154,5 +157,5 @@ class RestSource:
             bar_type=external_bar_type(self.of.id, self.request.step_ns),
             price_precision=self.of.price_precision,
             size_precision=self.of.size_precision,
-            **dict(zip(("open", "high", "low", "close", "volume"), values, strict=True)),
+            **columns,
         )

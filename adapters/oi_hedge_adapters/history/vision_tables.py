@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from nautilus_trader.model.instruments import Instrument
 
 from oi_hedge_adapters.history.archive_csv import read_zip, to_ns
-from oi_hedge_adapters.history.bars import external_bar_type, find_altered_price
+from oi_hedge_adapters.history.bars import external_bar_type, require_precision
 from oi_hedge_adapters.history.metrics import day_ns
 from oi_hedge_adapters.history.spec import parse_duration
 from oi_hedge_adapters.history.vision_request import INTERVALS, Request
@@ -80,7 +80,8 @@ class KlineSource:
         for path in self.files.values():
             table = read_zip(path, ("open_time",), numbers, layout=_KLINE)
             part = np.stack([table[name].to_numpy(zero_copy_only=False) for name in numbers])
-            self._check_precision(path, part)
+            prices = dict(zip(_PRICES, part, strict=False))
+            require_precision(prices, self.instrument, partial("{} row {}".format, path))
             opened.append(to_ns(path, table["open_time"]))
             parts.append(part)
         columns = dict(zip((*_PRICES, "volume"), np.concatenate(parts, axis=1), strict=True))
@@ -93,16 +94,6 @@ class KlineSource:
             size_precision=self.instrument.size_precision,
             **columns,
         )
-
-    def _check_precision(self, path: Path, part: npt.NDArray[np.float64]) -> None:
-        for name, price in zip(_PRICES, part, strict=False):
-            row = find_altered_price(price, self.instrument.price_precision)
-            if row is not None:
-                raise DataError(
-                    f"{path} row {row}: {name} {price[row]!r} has more than the "
-                    f"{self.instrument.price_precision} decimals of {self.instrument.id}; raise its "
-                    "price_precision"
-                )
 
 
 @dataclass(frozen=True)
