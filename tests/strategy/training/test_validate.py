@@ -129,7 +129,7 @@ def test_a_healthy_model_exits_with_0(model, run):
     assert mean["recent"]["low"] < mean["recent"]["value"] < mean["recent"]["high"]
     assert {f["output"] for f in found["figures"]} == {*HEADS, "mean"}
     names = {each["name"]: each for each in found["drift"]}
-    assert names["log_price"]["limit"] == 1.0 and names["p_down_4h"]["limit"] == 2.5
+    assert names["log_price"]["limit"] == 1.0 and names["p_down_4h"]["limit"] == 3.0
     assert names["mean_age"]["limit"] is None
     assert 0.0 < names["log_price"]["ks"] < 0.3
 
