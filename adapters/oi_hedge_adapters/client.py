@@ -25,7 +25,7 @@ from nautilus_trader.model.data import CustomData, DataType, FundingRateUpdate, 
 from nautilus_trader.model.identifiers import ClientId, InstrumentId, Venue
 
 from oi_hedge_adapters.config import OpenInterestClientConfig
-from oi_hedge_adapters.connection import VenueConnection
+from oi_hedge_adapters.connection import UNEXPECTED, VenueConnection
 from oi_hedge_adapters.feed import Pace, VenueFeed
 from oi_hedge_adapters.feed_status import FeedStatus
 from oi_hedge_adapters.readers import InstrumentReader
@@ -216,12 +216,16 @@ class OpenInterestDataClient(LiveMarketDataClient):
         self._running[key] = self._loop.create_task(feed.run(), name=f"{name} of {instrument_id}")
 
     async def _close_feed(self, name: str, instrument_id: InstrumentId) -> None:
+        if (name, instrument_id) not in self._wanted:
+            return
         self._wanted.discard((name, instrument_id))
         row = row_of(instrument_id)
         key = self._source(name, row), instrument_id
         if any((other, instrument_id) in self._wanted for other in self._served(key[0], row)):
             return
         await self._stop_feed(key)
+        if all(wanted != instrument_id for _, wanted in self._wanted):
+            self._readers.pop(instrument_id, None)
 
     async def _stop_feed(self, key: Key) -> None:
         self._feeds.pop(key, None)
@@ -325,7 +329,7 @@ class OpenInterestDataClient(LiveMarketDataClient):
         try:
             row = row_of(request.instrument_id)
             found = await load(self._connection(row), row, request.instrument_id, start, end, *more)
-        except VenueError as error:
+        except (VenueError, *UNEXPECTED) as error:
             self._log.error(f"no history of {request.instrument_id}: {error}")
             return []
         return found[-request.limit :] if request.limit else found

@@ -13,6 +13,8 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 from oi_hedge_adapters.venues import VenueError, VenueRow
 
 _STREAM_SCHEMES = ("ws", "wss")
+UNEXPECTED = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+"""What reading a payload of another form than documented raises."""
 _ATTEMPTS = 5
 _FIRST_PAUSE_SECS, _LONGEST_PAUSE_SECS = 0.25, 10.0
 
@@ -264,7 +266,7 @@ class VenueConnection:
             ) from error
         except (errors.NetworkError, OSError) as error:
             raise UnreachableError(f"{self.row.title} is not available: {_short(error)}") from error
-        except (errors.BaseError, ValueError, LookupError, TypeError, AttributeError) as error:
+        except (errors.BaseError, *UNEXPECTED) as error:
             raise UnreachableError(
                 f"{self.row.title} answered {name} with something unexpected: {_short(error)}"
             ) from error

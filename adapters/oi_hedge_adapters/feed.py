@@ -10,7 +10,7 @@ from nautilus_trader.model.data import FundingRateUpdate
 from nautilus_trader.model.identifiers import InstrumentId
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential, wait_random
 
-from oi_hedge_adapters.connection import RefusedError, UnreachableError
+from oi_hedge_adapters.connection import UNEXPECTED, RefusedError, UnreachableError
 from oi_hedge_adapters.feed_status import FeedStatus
 from oi_hedge_adapters.normalise import PayloadError
 from oi_hedge_catalog.types import CatalogData, LiquidationRecord, OpenInterestUpdate
@@ -121,7 +121,13 @@ class VenueFeed:
                 await asyncio.sleep(self.pace.interval)
 
     async def _turn(self) -> None:
-        for value in await self.read():
+        try:
+            values = await self.read()
+        except UNEXPECTED as error:
+            raise UnreachableError(
+                f"{self.instrument_id}: unexpected form of {self.name}: {error!r}"
+            ) from error
+        for value in values:
             self._take(value)
         self._trouble = ""
         if self.pace.event_driven:

@@ -186,3 +186,25 @@ def test_list_of_contracts_that_comes_empty_does_not_end_a_feed():
             assert bench.statuses() == []
 
     run(scenario)
+
+
+POLLED = {
+    "okx-linear": "/open-interest",
+    "deribit-option": "/get_book_summary",
+    "kucoin": "/open-interest",
+    "htx": "/open_interest",
+    "dydx": "/perpetualMarkets",
+}
+
+
+@pytest.mark.parametrize("key", POLLED)
+def test_empty_answer_of_any_polled_venue_is_outlasted(key):
+    async def scenario(exchanges):
+        async with Bench(key, exchanges, PACE) as bench:
+            await bench.more(1)
+            bench.exchange.faults.append(Fault("schema", times=2, path=POLLED[key]))
+            await bench.until(lambda: bench.feed.counts.failures >= 2)
+            await bench.more(1)
+            assert len(bench.log) == 1 and "\n" not in bench.log[0]
+
+    run(scenario)
