@@ -35,7 +35,7 @@ class CascadeDefinition:
 
     """
 
-    horizons_hours: tuple[int, ...] = (4, 18)
+    horizons_hours: tuple[int, ...] = (4, 18, 48)
     sigma_multiple: float = 1.5
     floor: float = 0.03
     open_interest_fall: float = 0.03
@@ -146,10 +146,10 @@ def label_cascades(market: HourlyMarket, definition: CascadeDefinition) -> Casca
     shape = (n, len(SIDES), len(horizons))
     cascade, excursion, onset = (np.full(shape, np.nan) for _ in range(3))
     sigma = hourly_volatility(market.close, definition.volatility_hours)
-    remaining = _remaining_open_interest(market.open_interest, horizons[-1])
+    remaining = remaining_open_interest(market.open_interest, horizons[-1])
     for side, extreme in enumerate((market.low, market.high)):
         sign = -1.0 if SIDES[side] == "down" else 1.0
-        moves = sign * (_following(extreme, horizons[-1]) / market.close[:, None] - 1.0)
+        moves = sign * (following(extreme, horizons[-1]) / market.close[:, None] - 1.0)
         for h, hours in enumerate(horizons):
             threshold = np.maximum(definition.floor, definition.sigma_multiple * sigma * np.sqrt(hours))
             path = np.maximum.accumulate(np.nan_to_num(moves[:, :hours], nan=-np.inf), axis=1)
@@ -162,7 +162,7 @@ def label_cascades(market: HourlyMarket, definition: CascadeDefinition) -> Casca
             cascade[known, side, h] = happened[known]
             hit = known & happened
             onset[hit, side, h] = moved[hit].argmax(axis=1) + 1.0
-    ahead = _following(market.close, horizons[-1])[:, [hours - 1 for hours in horizons]]
+    ahead = following(market.close, horizons[-1])[:, [hours - 1 for hours in horizons]]
     return CascadeLabels(cascade, excursion, ahead / market.close[:, None] - 1.0, onset)
 
 
@@ -199,18 +199,18 @@ def cascade_events(
     return events
 
 
-def _following(values: Floats, steps: int) -> Floats:
+def following(values: Floats, steps: int) -> Floats:
     """Return the `steps` values after each row, shape (n, steps), NaN beyond the end."""
     padded = np.concatenate([values[1:], np.full(steps, np.nan)])
     return np.lib.stride_tricks.sliding_window_view(padded, steps)[: values.size]
 
 
-def _remaining_open_interest(open_interest: Floats, steps: int) -> Floats:
+def remaining_open_interest(open_interest: Floats, steps: int) -> Floats:
     """Return open interest after each hour over that at the hour, of venues known at both, (n, steps)."""
     kept = np.zeros((open_interest.shape[0], steps))
     before = np.zeros_like(kept)
     for venue in open_interest.T:
-        after = _following(venue, steps)
+        after = following(venue, steps)
         both = np.isfinite(after) & np.isfinite(venue)[:, None]
         kept += np.where(both, after, 0.0)
         before += np.where(both, venue[:, None], 0.0)

@@ -1,7 +1,7 @@
 """One asset's events over all venues, read from a catalog in the order in which they became known."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from nautilus_trader.model.data import BarType
@@ -95,6 +95,12 @@ class AssetHistory:
                 event = next(rows, None)
             yield state.sample(now)
 
+    def since(self, ts: int) -> "AssetHistory":
+        """Return the history without the events before `ts`; the reference's bars stay."""
+        first = int(np.searchsorted(self.ts, ts))
+        columns = {name: getattr(self, name)[first:] for name in ("ts", "stream", "venue", "fields")}
+        return replace(self, **columns)
+
     def hourly(self) -> HourlyMarket:
         """Return the asset on a regular hourly grid, for labels."""
         hours = int(self.bar_ts[-1] - self.bar_ts[0]) // NANOSECONDS_PER_HOUR + 1
@@ -104,15 +110,16 @@ class AssetHistory:
         interest = np.stack([self._known_interest(v, ts) for v in range(len(self.venues))], axis=1)
         return HourlyMarket(ts, grid[:, 0], grid[:, 1], grid[:, 2], interest)
 
-    def live_venues(self, within_days: float = 90.0) -> set[str]:
-        """Return venues with perpetual bars, open interest, options or wallets in the last `within_days`."""
-        recent = self.ts >= self.ts[-1] - int(within_days * 24 * NANOSECONDS_PER_HOUR)
+    def live_venues(self, at_ns: int, within_days: float = 90.0) -> set[str]:
+        """Return venues with perpetual bars, open interest, options or wallets in the days before `at_ns`."""
+        since = at_ns - int(within_days * 24 * NANOSECONDS_PER_HOUR)
+        recent = (self.ts >= since) & (self.ts <= at_ns)
         traded = np.isin(self.stream, _SLOT_STREAMS)
         return {self.venues[at] for at in np.unique(self.venue[recent & traded])}
 
-    def open_interest_days(self) -> float:
-        """Return the span of the asset's open interest in days."""
-        ts = self.ts[self.stream == Stream.OPEN_INTEREST]
+    def open_interest_days(self, until_ns: int) -> float:
+        """Return the span in days of the open interest that was known by `until_ns`."""
+        ts = self.ts[(self.stream == Stream.OPEN_INTEREST) & (self.ts <= until_ns)]
         return float(ts[-1] - ts[0]) / (24 * NANOSECONDS_PER_HOUR) if ts.size else 0.0
 
     def _known_interest(self, venue: int, ts: NDArray[np.int64]) -> NDArray[np.float64]:

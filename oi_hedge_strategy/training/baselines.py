@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +18,14 @@ Singles = NDArray[np.float32]
 Floats = NDArray[np.float64]
 Predict = Callable[[Singles], Floats]
 VOLATILITY_COLUMNS = ("log_volatility_336h", "log_volatility_24h")
-_STRENGTHS = (1e-5, 1e-4, 1e-3, 1e-2)
+STRENGTHS = (1e-4, 1e-3, 5e-3, 2e-2)
 _CLIP = 10.0
 
 
-class Baseline(Protocol):
+class Baseline[P: Predict](Protocol):
     """A forecaster that is fit on a table of features."""
 
-    def fit(self, x_train: Singles, y_train: Singles, x_stop: Singles, y_stop: Singles, seed: int) -> Predict:
+    def fit(self, x_train: Singles, y_train: Singles, x_stop: Singles, y_stop: Singles, seed: int) -> P:
         """
         Fit every output and return the function that forecasts.
 
@@ -46,17 +46,69 @@ class Baseline(Protocol):
         """
         ...
 
+    def refit(self, x: Singles, y: Singles, chosen: P, seed: int) -> P:
+        """Fit again, on other rows, with what was chosen on the early-stopping window."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """Answer the same logits, shape (sides, horizons), whatever the features."""
+
+    logits: Floats
+
+    def __call__(self, x: Singles) -> Floats:
+        """Return logits of shape (n, sides, horizons)."""
+        return np.broadcast_to(self.logits, (x.shape[0], *self.logits.shape)).copy()
+
 
 @dataclass(frozen=True, slots=True)
 class Prevalence:
     """Forecast the rate of the training window, whatever the features."""
 
-    def fit(self, x_train: Singles, y_train: Singles, x_stop: Singles, y_stop: Singles, seed: int) -> Predict:
+    def fit(
+        self, x_train: Singles, y_train: Singles, x_stop: Singles, y_stop: Singles, seed: int
+    ) -> Constant:
         """Take the rates; see `Baseline.fit`."""
         logits = np.empty(y_train.shape[1:])
         for at, _, y in _heads(x_train, y_train):
             logits[at] = _base_logit(y)
-        return lambda x: np.broadcast_to(logits, (x.shape[0], *logits.shape)).copy()
+        return Constant(logits)
+
+    def refit(self, x: Singles, y: Singles, chosen: Constant, seed: int) -> Constant:
+        """Take the rates of other rows; see `Baseline.refit`."""
+        return self.fit(x, y, x, y, seed)
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """
+    Answer a linear function of standardised columns.
+
+    Parameters
+    ----------
+    columns : tuple of int
+        The columns looked at.
+    shift, scale : float32 array, shape (columns,)
+        Standardisation.
+    slope : float64 array, shape (columns, sides, horizons)
+    intercept : float64 array, shape (sides, horizons)
+    strength : float64 array, shape (sides, horizons)
+        The regularisation that was chosen.
+
+    """
+
+    columns: tuple[int, ...]
+    shift: Singles
+    scale: Singles
+    slope: Floats
+    intercept: Floats
+    strength: Floats
+
+    def __call__(self, x: Singles) -> Floats:
+        """Return logits of shape (n, sides, horizons)."""
+        table = standardised(x[:, list(self.columns)], self.shift, self.scale)
+        return np.tensordot(table, self.slope, axes=1) + self.intercept
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,35 +127,64 @@ class Logistic:
     """
 
     columns: tuple[int, ...] | None = None
-    strengths: tuple[float, ...] = _STRENGTHS
+    strengths: tuple[float, ...] = STRENGTHS
 
-    def fit(self, x_train: Singles, y_train: Singles, x_stop: Singles, y_stop: Singles, seed: int) -> Predict:
+    def fit(self, x_train: Singles, y_train: Singles, x_stop: Singles, y_stop: Singles, seed: int) -> Linear:
         """Fit coefficients and choose the strength; see `Baseline.fit`."""
-        columns = slice(None) if self.columns is None else list(self.columns)
-        x_train, x_stop = x_train[:, columns], x_stop[:, columns]
+        columns = self.columns or tuple(range(x_train.shape[1]))
+        x_train, x_stop = x_train[:, list(columns)], x_stop[:, list(columns)]
         _check_finite(x_train, x_stop)
-        shift, scale = x_train.mean(0), 1.0 / np.maximum(x_train.std(0), 1e-6)
+        shift, scale = moments(x_train)
+        tables = standardised(x_train, shift, scale), standardised(x_stop, shift, scale)
+        strength = self.choose(tables[0], y_train, tables[1], y_stop)
+        return Linear(columns, shift, scale, *coefficients(tables[0], y_train, strength), strength)
 
-        def standardised(x: Singles) -> Floats:
-            return np.clip((x - shift) * scale, -_CLIP, _CLIP).astype(np.float64)
+    def refit(self, x: Singles, y: Singles, chosen: Linear, seed: int) -> Linear:
+        """Fit coefficients on other rows; see `Baseline.refit`."""
+        x = x[:, list(chosen.columns)]
+        _check_finite(x)
+        shift, scale = moments(x)
+        fitted = coefficients(standardised(x, shift, scale), y, chosen.strength)
+        return Linear(chosen.columns, shift, scale, *fitted, chosen.strength)
 
-        coefficients = np.zeros((x_train.shape[1], *y_train.shape[1:]))
-        intercept = np.zeros(y_train.shape[1:])
-        stop = standardised(x_stop)
+    def choose(self, x_train: Singles, y_train: Singles, x_stop: Singles, y_stop: Singles) -> Floats:
+        """Return the strength of every output, shape (sides, horizons), for columns already standardised."""
+        best = np.zeros(y_train.shape[1:])
+        for at, x, y in _heads(x_train, y_train):
+            known = np.isfinite(y_stop[:, *at])
+            stop, outcome = x_stop[known], y_stop[known, *at]
+            losses = [
+                mean_log_loss(_regress(x, y, s).decision_function(stop), outcome) for s in self.strengths
+            ]
+            best[at] = self.strengths[int(np.argmin(losses))]
+        return best
+
+
+@dataclass(frozen=True, slots=True)
+class Trees:
+    """
+    Answer the sums of trees.
+
+    Parameters
+    ----------
+    models : tuple of HistGradientBoostingClassifier
+        One for each output.
+    rounds : tuple of int
+        How many trees of each count.
+    outputs : tuple of int
+        Sides and horizons.
+
+    """
+
+    models: tuple[HistGradientBoostingClassifier, ...]
+    rounds: tuple[int, ...]
+    outputs: tuple[int, int]
+
+    def __call__(self, x: Singles) -> Floats:
+        """Return logits of shape (n, sides, horizons)."""
         with threadpool_limits(limits=1):
-            for at, x, y in _heads(standardised(x_train), y_train):
-                known = np.isfinite(y_stop[:, *at])
-                fitted = self._fit_head(x, y, stop[known], y_stop[known, *at])
-                coefficients[:, *at], intercept[at] = fitted.coef_[0], fitted.intercept_[0]
-        return lambda x: np.tensordot(standardised(x[:, columns]), coefficients, axes=1) + intercept
-
-    def _fit_head(self, x: Floats, y: Singles, x_stop: Floats, y_stop: Singles) -> LogisticRegression:
-        candidates = [
-            LogisticRegression(C=1.0 / (strength * y.size), solver="newton-cholesky").fit(x, y)
-            for strength in self.strengths
-        ]
-        losses = [mean_log_loss(each.decision_function(x_stop), y_stop) for each in candidates]
-        return candidates[int(np.argmin(losses))]
+            logits = [_staged(each, x, rounds) for each, rounds in zip(self.models, self.rounds, strict=True)]
+        return np.stack(logits, axis=1).reshape(-1, *self.outputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,48 +216,52 @@ class BoostedTrees:
     leaf_samples: int = 200
     column_share: float = 0.5
 
-    def fit(self, x_train: Singles, y_train: Singles, x_stop: Singles, y_stop: Singles, seed: int) -> Predict:
+    def fit(self, x_train: Singles, y_train: Singles, x_stop: Singles, y_stop: Singles, seed: int) -> Trees:
         """Grow the trees; see `Baseline.fit`."""
         _check_finite(x_train, x_stop)
-        shape = y_train.shape[1:]
-        with threadpool_limits(limits=1):
-            fitted = [
-                self._fit_head(x, y, x_stop, y_stop[:, *at], seed) for at, x, y in _heads(x_train, y_train)
-            ]
-
-        def predict(x: Singles) -> Floats:
+        models, kept = [], []
+        for at, x, y in _heads(x_train, y_train):
+            known = np.isfinite(y_stop[:, *at])
+            stop, outcome = x_stop[known], y_stop[known, *at]
+            model = self._model(y.size, self.rounds, seed, early_stopping=True)
             with threadpool_limits(limits=1):
-                logits = [_staged(model, x, rounds) for model, rounds in fitted]
-            return np.stack(logits, axis=1).reshape(-1, *shape)
+                model.fit(x, y, X_val=stop, y_val=outcome)
+                staged = model.staged_decision_function(stop)
+                losses = [mean_log_loss(logit.ravel(), outcome) for logit in staged]
+            models.append(model)
+            kept.append(int(np.argmin(losses)) + 1)
+        return Trees(tuple(models), tuple(kept), y_train.shape[1:])
 
-        return predict
+    def refit(self, x: Singles, y: Singles, chosen: Trees, seed: int) -> Trees:
+        """Grow as many trees on other rows; see `Baseline.refit`."""
+        _check_finite(x)
+        models = []
+        for (_, rows, outcome), rounds in zip(_heads(x, y), chosen.rounds, strict=True):
+            model = self._model(outcome.size, rounds, seed, early_stopping=False)
+            with threadpool_limits(limits=1):
+                models.append(model.fit(rows, outcome))
+        return Trees(tuple(models), chosen.rounds, chosen.outputs)
 
-    def _fit_head(
-        self, x: Singles, y: Singles, x_stop: Singles, y_stop: Singles, seed: int
-    ) -> tuple[HistGradientBoostingClassifier, int]:
-        """Return the model and how many of its rounds to use."""
-        known = np.isfinite(y_stop)
-        x_stop, y_stop = x_stop[known], y_stop[known]
-        model = HistGradientBoostingClassifier(
+    def _model(
+        self, samples: int, rounds: int, seed: int, early_stopping: bool
+    ) -> HistGradientBoostingClassifier:
+        return HistGradientBoostingClassifier(
             learning_rate=self.learning_rate,
-            max_iter=self.rounds,
+            max_iter=rounds,
             max_depth=self.depth,
             max_leaf_nodes=self.leaves,
-            min_samples_leaf=min(self.leaf_samples, max(1, y.size // 20)),
+            min_samples_leaf=min(self.leaf_samples, max(1, samples // 20)),
             l2_regularization=1.0,
             max_features=self.column_share,
             max_bins=63,
-            early_stopping=True,
+            early_stopping=early_stopping,
             n_iter_no_change=self.patience,
             tol=0.0,
             random_state=seed,
         )
-        model.fit(x, y, X_val=x_stop, y_val=y_stop)
-        losses = [mean_log_loss(logit.ravel(), y_stop) for logit in model.staged_decision_function(x_stop)]
-        return model, int(np.argmin(losses)) + 1
 
 
-def baselines(names: Sequence[str], oi_rule: Sequence[str]) -> dict[str, Baseline]:
+def baselines(names: Sequence[str], oi_rule: Sequence[str]) -> dict[str, Baseline[Any]]:
     """
     Return the baselines by name, the simplest first.
 
@@ -202,6 +287,40 @@ def baselines(names: Sequence[str], oi_rule: Sequence[str]) -> dict[str, Baselin
     }
 
 
+def moments(x: Singles) -> tuple[Singles, Singles]:
+    """Return mean and reciprocal deviation of each column."""
+    return x.mean(0), (1.0 / np.maximum(x.std(0), 1e-6)).astype(np.float32)
+
+
+def standardised(x: Singles, shift: Singles, scale: Singles) -> Singles:
+    """Return columns shifted and scaled, clipped to ten deviations."""
+    return np.clip((x - shift) * scale, -_CLIP, _CLIP)
+
+
+def coefficients(x: Singles, y: Singles, strength: Floats) -> tuple[Floats, Floats]:
+    """
+    Return slope and intercept of a logistic regression of every output on standardised columns.
+
+    Parameters
+    ----------
+    x : float32 array, shape (n, columns)
+    y : float32 array, shape (n, sides, horizons)
+    strength : float64 array, shape (sides, horizons)
+        Weight of half the squared coefficients beside the mean log loss.
+
+    Returns
+    -------
+    slope : float64 array, shape (columns, sides, horizons)
+    intercept : float64 array, shape (sides, horizons)
+
+    """
+    slope, intercept = np.zeros((x.shape[1], *y.shape[1:])), np.zeros(y.shape[1:])
+    for at, rows, outcome in _heads(x, y):
+        fitted = _regress(rows, outcome, strength[at])
+        slope[:, *at], intercept[at] = fitted.coef_[0], fitted.intercept_[0]
+    return slope, intercept
+
+
 def mean_log_loss(logit: Floats, outcome: Singles) -> float:
     """Return the mean log loss of logits, shape (n,), without overflow."""
     return float(np.mean(np.logaddexp(0.0, logit) - logit * outcome))
@@ -214,7 +333,7 @@ def _columns(names: Sequence[str], wanted: Sequence[str]) -> tuple[int, ...]:
     return tuple(names.index(name) for name in wanted)
 
 
-def _heads[X: (Singles, Floats)](x: X, y: Singles) -> Iterator[tuple[tuple[int, int], X, Singles]]:
+def _heads(x: Singles, y: Singles) -> Iterator[tuple[tuple[int, int], Singles, Singles]]:
     """Yield the index of every output with the samples whose outcome is known."""
     for side in range(y.shape[1]):
         for horizon in range(y.shape[2]):
@@ -227,6 +346,12 @@ def _heads[X: (Singles, Floats)](x: X, y: Singles) -> Iterator[tuple[tuple[int, 
                     "train on more assets or lower the cascade threshold"
                 )
             yield (side, horizon), x[known], outcome
+
+
+def _regress(x: Singles, y: Singles, strength: float) -> LogisticRegression:
+    with threadpool_limits(limits=1):
+        model = LogisticRegression(C=1.0 / (strength * y.size), solver="newton-cholesky")
+        return model.fit(x.astype(np.float64), y)
 
 
 def _base_logit(outcome: Singles) -> float:

@@ -12,16 +12,16 @@ import torch
 
 from oi_hedge_catalog.errors import ModelError
 from oi_hedge_strategy.forecast.card import CARD_KEY, ModelCard
-from oi_hedge_strategy.forecast.model import INPUTS, OUTPUT, Forecaster
-from oi_hedge_strategy.state import CHANNELS, Snapshot
-from oi_hedge_strategy.training.dataset import Samples
+from oi_hedge_strategy.forecast.model import INPUTS, OUTPUTS, Forecaster
+from oi_hedge_strategy.state import Snapshot
 from oi_hedge_strategy.training.network import CalibratedForecast
+from oi_hedge_strategy.training.recording import Snapshots
 
 _OPSET = 17
 _PARITY = 1e-5
 
 
-def export_model(graph: CalibratedForecast, card: ModelCard, samples: Samples, path: Path) -> ModelCard:
+def export_model(graph: CalibratedForecast, card: ModelCard, samples: Snapshots, path: Path) -> ModelCard:
     """
     Write `graph` to `path` and return its card with the parity that was measured.
 
@@ -31,7 +31,7 @@ def export_model(graph: CalibratedForecast, card: ModelCard, samples: Samples, p
         The trained, calibrated network.
     card : ModelCard
         Its card.
-    samples : Samples
+    samples : Snapshots
         Real inputs on which the exported graph must equal the torch network.
     path : Path
         The file; it appears whole or not at all.
@@ -55,28 +55,19 @@ def export_model(graph: CalibratedForecast, card: ModelCard, samples: Samples, p
     return card
 
 
-def measure_parity(graph: CalibratedForecast, forecaster: Forecaster, samples: Samples) -> float:
+def measure_parity(graph: CalibratedForecast, forecaster: Forecaster, samples: Snapshots) -> float:
     """Return the largest difference between network and exported graph, all samples one by one."""
     worst = 0.0
     for row in range(len(samples)):
-        snapshot = _snapshot(graph, samples, row)
+        one = samples.rows(slice(row, row + 1))
+        snapshot = Snapshot(*(getattr(one, name) for name in INPUTS))
         with torch.no_grad():
-            expected = graph(*(torch.from_numpy(getattr(snapshot, name)) for name in INPUTS))[0].numpy()
+            expected = graph(*(torch.from_numpy(getattr(one, name)) for name in INPUTS))
         found = forecaster.predict(snapshot)
-        for want, got in zip(expected, (found.probability, found.adverse, found.favourable), strict=True):
-            worst = max(worst, float(np.abs(want - got).max()))
+        got = np.stack([found.probability, found.adverse, found.favourable]), found.quantiles
+        for ours, theirs in zip(expected, got, strict=True):
+            worst = max(worst, float(np.abs(ours[0].numpy() - theirs).max()))
     return worst
-
-
-def _snapshot(graph: CalibratedForecast, samples: Samples, row: int) -> Snapshot:
-    """Return one sample with all of the schema's channels."""
-    seen = graph.channels.numpy()
-    _, venues, _, offsets = samples.values.shape
-    grid = np.zeros((3, 1, venues, len(CHANNELS), offsets), np.float32)
-    for out, part in zip(grid, (samples.values, samples.mask, samples.age), strict=True):
-        out[0][:, seen] = part[row]
-    values, mask, age = grid
-    return Snapshot(values, mask, age, samples.liquidation_map[row : row + 1])
 
 
 def _to_onnx(graph: CalibratedForecast, card: ModelCard) -> onnx.ModelProto:
@@ -88,10 +79,10 @@ def _to_onnx(graph: CalibratedForecast, card: ModelCard) -> onnx.ModelProto:
         warnings.simplefilter("ignore")
         torch.onnx.export(
             graph,
-            (grid, grid, grid, levels),
+            (grid, grid, grid, levels, torch.zeros(1, 2)),
             buffer,  # type: ignore[arg-type]
             input_names=list(INPUTS),
-            output_names=[OUTPUT],
+            output_names=list(OUTPUTS),
             opset_version=_OPSET,
             dynamo=False,
         )

@@ -1,19 +1,27 @@
-"""Fit the network: likelihood of cascades plus expected moves, stopped early in the order of time."""
+"""Fit one network: likelihood of cascades, quantiles of moves and auxiliary targets, stopped early."""
 
 import copy
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from tqdm import tqdm
 
-from oi_hedge_strategy.training.dataset import DataSet, Samples
-from oi_hedge_strategy.training.network import CascadeNetwork
+from oi_hedge_strategy.evaluation.files import write_bytes
+from oi_hedge_strategy.training.baselines import Logistic, coefficients
+from oi_hedge_strategy.training.feature_set import FeatureSet
+from oi_hedge_strategy.training.network import QUANTILE_LEVELS, CascadeNetwork
 
-Batch = tuple[Tensor, Tensor, Tensor, Tensor]
+Rows = NDArray[np.int64]
+Floats = NDArray[np.float64]
+_CHUNK = 4096
+_TABLE_STEP = 2
+"""A regression takes every so-many-th row: neighbours hardly differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,28 +32,43 @@ class FitConfig:
     Parameters
     ----------
     epochs, patience : int
-        At most so many passes; stop after so many without a better early-stopping loss.
+        At most so many passes; stop after so many without a better early-stopping
+        loss, never when None: then the last epoch is kept.
+    passes : int
+        An epoch takes every so-many-th row, another share each time: neighbours hardly differ.
     batch_size : int
         Samples a step.
     learning_rate, weight_decay : float
         Of AdamW.
-    venue_dropout : float
-        Probability that a training sample loses a venue, for each venue.
-    move_weight : float
-        Weight of the expected moves' loss against the cascades' likelihood.
-    seed : int
-        Of weights, order and dropout.
+    disturbed : float
+        Probability that a training sample is shown with venues missing or late.
+    quantile_weight, auxiliary_weight : float
+        Weights of the losses of moves and auxiliary targets beside the cascades' likelihood.
+    least_epochs : int
+        Of a final fit, which has no window left to stop on.
+    regression : bool
+        Start from a logistic regression; else from the base rates.
+    strengths : tuple of float
+        Regularisation of the regression by output; chosen on the stopping window when empty.
 
     """
 
-    epochs: int = 12
-    patience: int = 3
-    batch_size: int = 256
-    learning_rate: float = 2e-3
-    weight_decay: float = 2e-2
-    venue_dropout: float = 0.1
-    move_weight: float = 0.02
-    seed: int = 0
+    epochs: int = 10
+    patience: int | None = 3
+    passes: int = 3
+    batch_size: int = 512
+    learning_rate: float = 3e-3
+    weight_decay: float = 5e-2
+    disturbed: float = 0.5
+    quantile_weight: float = 0.1
+    auxiliary_weight: float = 1.0
+    least_epochs: int = 6
+    regression: bool = True
+    strengths: tuple[float, ...] = ()
+
+    def of_seed(self, seed: int) -> "FitConfig":
+        """Return the configuration of one member of an ensemble: every other one has no regression beside."""
+        return replace(self, regression=seed % 2 == 0)
 
 
 @dataclass(slots=True)
@@ -55,35 +78,78 @@ class FitResult:
     network: CascadeNetwork
     training_loss: list[float] = field(default_factory=list)
     stopping_loss: list[float] = field(default_factory=list)
+    strengths: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Hold what is learnt of a batch; NaN where not known."""
+
+    cascade: Tensor
+    moves: Tensor
+    auxiliary: Tensor
 
 
 def fit(
-    network: CascadeNetwork,
-    data: DataSet,
-    training: NDArray[np.int64],
-    stopping: NDArray[np.int64],
+    make: Callable[[], CascadeNetwork],
+    data: FeatureSet,
+    training: Rows,
+    stopping: Rows,
     config: FitConfig,
+    seed: int,
+    checkpoint: Path | None = None,
 ) -> FitResult:
-    """Fit `network` on the training rows; keep the epoch with the least loss on the stopping rows."""
-    generator = torch.Generator().manual_seed(config.seed)
-    samples = data.samples
-    fit_scale(network, samples, training)
-    start_at_base_rates(network, samples.cascade[training])
+    """
+    Fit a network on the training rows; keep the epoch with the least loss on the stopping rows.
+
+    Parameters
+    ----------
+    make : callable
+        Returns an unfitted network; its weights come from `seed`.
+    data : FeatureSet
+        The samples.
+    training, stopping : int64 array
+        Rows of `data`.
+    config : FitConfig
+        How to fit.
+    seed : int
+        Of weights, order and dropout.
+    checkpoint : Path, optional
+        Tensors and losses after each epoch; a fit that was stopped goes on from there.
+
+    """
+    torch.manual_seed(seed)
+    result = FitResult(make())
+    network = result.network
+    result.strengths = prepare(network, data, training, stopping, config)
+    centre, spread = _moments(data.auxiliary[training])
     optimiser = torch.optim.AdamW(
-        network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        [each for each in network.parameters() if each.requires_grad],
+        lr=config.learning_rate,
+        weight_decay=config.weight_decay,
     )
-    steps = config.epochs * -(-training.size // config.batch_size)
+    parts = [training[at :: config.passes] for at in range(config.passes)]
+    steps = config.epochs * -(-parts[0].size // config.batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, total_steps=steps)
-    result = FitResult(network)
-    best, best_weights, waited = np.inf, copy.deepcopy(network.state_dict()), 0
-    progress = tqdm(range(config.epochs), desc="fit", unit="epoch", leave=False, disable=None)
-    for _ in progress:
+    best, waited, start = copy.deepcopy(network.state_dict()), 0, 0
+    saved = _restore(checkpoint)
+    if saved is not None:
+        network.load_state_dict(saved["network"])
+        optimiser.load_state_dict(saved["optimiser"])
+        schedule.load_state_dict(saved["schedule"])
+        best, waited, start = saved["best"], saved["waited"], saved["epoch"]
+        result.training_loss, result.stopping_loss = saved["training_loss"], saved["stopping_loss"]
+    for epoch in range(start, config.epochs):
+        if config.patience is not None and waited >= config.patience:
+            break
+        torch.manual_seed(seed * 1_000_003 + epoch + 1)
+        part = parts[epoch % config.passes]
+        order = np.sort(part)[torch.randperm(part.size).numpy()]
         network.train()
         losses = []
-        order = training[torch.randperm(training.size, generator=generator).numpy()]
         for rows in np.array_split(order, -(-order.size // config.batch_size)):
-            batch = drop_venues(to_batch(samples, rows), config.venue_dropout, generator)
-            loss = total_loss(network, batch, *outcomes(samples, rows), config.move_weight)
+            view = data.views[int(torch.rand(()) < config.disturbed)]
+            loss = total_loss(network, view.batch(rows), targets(data, rows, centre, spread), config)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -91,114 +157,150 @@ def fit(
             schedule.step()
             losses.append(float(loss.detach()))
         result.training_loss.append(float(np.mean(losses)))
-        result.stopping_loss.append(mean_loss(network, samples, stopping, config))
-        progress.set_postfix(train=result.training_loss[-1], stop=result.stopping_loss[-1])
-        if result.stopping_loss[-1] < best:
-            best, best_weights, waited = result.stopping_loss[-1], copy.deepcopy(network.state_dict()), 0
+        if config.patience is not None:
+            result.stopping_loss.append(stopping_loss(network, data, stopping))
+        if config.patience is None or result.stopping_loss[-1] <= min(result.stopping_loss):
+            best, waited = copy.deepcopy(network.state_dict()), 0
         else:
             waited += 1
-            if waited >= config.patience:
-                break
-    network.load_state_dict(best_weights)
+        if checkpoint is not None:
+            _save(checkpoint, network, optimiser, schedule, best, waited, epoch + 1, result)
+    network.load_state_dict(best)
+    network.reader.forget(torch.from_numpy(data.seen_venues(training)))
     network.eval()
     return result
 
 
-def to_batch(samples: Samples, rows: NDArray[np.int64]) -> Batch:
-    """Return the network's inputs for `rows`."""
-    return (
-        torch.from_numpy(samples.values[rows]),
-        torch.from_numpy(samples.mask[rows].astype(np.float32)),
-        torch.from_numpy(samples.age[rows].astype(np.float32)),
-        torch.from_numpy(samples.liquidation_map[rows]),
-    )
+def prepare(
+    network: CascadeNetwork, data: FeatureSet, training: Rows, stopping: Rows, config: FitConfig
+) -> tuple[float, ...]:
+    """Set the scale of the market features and the regression beside the network; return its strengths."""
+    market = data.views[0].market
+    network.scale.fit(torch.from_numpy(np.asarray(market[training[:: max(1, training.size // 20_000)]])))
+    with torch.no_grad():
+        network.out.bias.zero_()
+    tables = [_scaled(network, market[rows[::_TABLE_STEP]]) for rows in (training, stopping)]
+    cascade = [np.asarray(data.cascade[rows[::_TABLE_STEP]]) for rows in (training, stopping)]
+    if config.regression:
+        found = (
+            np.reshape(config.strengths, cascade[0].shape[1:])
+            if config.strengths
+            else (Logistic().choose(tables[0], cascade[0], tables[1], cascade[1]))
+        )
+        slope, intercept = coefficients(tables[0], cascade[0], found)
+        with torch.no_grad():
+            network.out.weight.mul_(0.1)
+            network.regression.weight.copy_(torch.from_numpy(slope.reshape(slope.shape[0], -1).T))
+            network.regression.bias.copy_(torch.from_numpy(intercept.ravel()))
+        return tuple(found.ravel().tolist())
+    rate = np.clip(np.nanmean(cascade[0], axis=0), 1e-4, 1 - 1e-4)
+    with torch.no_grad():
+        network.regression.weight.zero_()
+        network.regression.bias.copy_(torch.from_numpy(np.log(rate / (1 - rate)).ravel()))
+    return ()
 
 
-def outcomes(samples: Samples, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-    """Return what followed `rows`: cascades and price changes."""
-    return torch.from_numpy(samples.cascade[rows]), torch.from_numpy(samples.change[rows])
+def _scaled(network: CascadeNetwork, market: NDArray[np.float32]) -> NDArray[np.float32]:
+    with torch.no_grad():
+        scaled: NDArray[np.float32] = network.scale(torch.from_numpy(np.asarray(market))).numpy()
+    return scaled
 
 
-def drop_venues(batch: Batch, probability: float, generator: torch.Generator) -> Batch:
-    """Mask whole venues at random, but never all of a sample's."""
-    values, mask, age, levels = batch
-    keep = (torch.rand(mask.shape[:2], generator=generator) >= probability).float()
-    keep[(mask.amax((2, 3)) * keep).sum(1) == 0] = 1.0
-    keep = keep[:, :, None, None]
-    return values * keep, mask * keep, age * keep, levels
+def targets(data: FeatureSet, rows: Rows, centre: Tensor, spread: Tensor) -> Targets:
+    """Return what is learnt of `rows`: moves in units of the horizon's volatility, auxiliary standardised."""
+    cascade = torch.from_numpy(data.cascade[rows])
+    change = torch.from_numpy(data.change[rows])
+    roots = torch.tensor(data.definition.horizons_hours, dtype=torch.float32).sqrt()
+    volatility = torch.from_numpy(np.asarray(data.views[0].volatility[rows])) * roots
+    to_side = torch.stack([-change, change], 1) / volatility[:, None]
+    nothing = torch.full_like(to_side, torch.nan)
+    came, stayed = cascade > 0.5, cascade < 0.5
+    moves = torch.stack([torch.where(came, to_side, nothing), torch.where(stayed, -to_side, nothing)], 1)
+    auxiliary = (torch.from_numpy(data.auxiliary[rows]) - centre) / spread
+    return Targets(cascade, moves.clamp(-10.0, 10.0), auxiliary)
 
 
 def total_loss(
-    network: CascadeNetwork, batch: Batch, cascade: Tensor, change: Tensor, move_weight: float
+    network: CascadeNetwork, batch: tuple[Tensor, Tensor, Tensor], wanted: Targets, config: FitConfig
 ) -> Tensor:
-    """
-    Return the mean negative log-likelihood of cascades plus the weighted error of the expected moves.
+    """Return the cascades' mean negative log-likelihood plus the weighted losses of the other outputs."""
+    logits, quantiles, auxiliary = network(*batch)
+    loss = likelihood(logits, wanted.cascade)
+    loss = loss + config.quantile_weight * pinball(quantiles, wanted.moves)
+    known = torch.isfinite(wanted.auxiliary)
+    error = (auxiliary - torch.nan_to_num(wanted.auxiliary)).square() * known
+    return loss + config.auxiliary_weight * error.sum() / known.sum().clamp(min=1)
 
-    The adverse move is judged where a cascade came, the favourable one where none did, by squared error in
-    units of the horizon's volatility: both become conditional means of the change over the whole horizon, so
-    that ``p * adverse - (1 - p) * favourable`` is what a hedge is expected to earn before costs.
-    """
-    logits, adverse, favourable, volatility = network(*batch)
+
+def likelihood(logits: Tensor, cascade: Tensor) -> Tensor:
+    """Return the mean negative log-likelihood of the known cascades."""
     known = torch.isfinite(cascade)
-    target = torch.nan_to_num(cascade)
-    likelihood = nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
-    against = torch.stack([-change, change], 1)
-    judged = known & torch.isfinite(against)
-    against = torch.nan_to_num(against)
-    came, stayed = judged & (target > 0.5), judged & (target < 0.5)
-    error = _squared_error(adverse, against, volatility, came)
-    error = error + _squared_error(favourable, -against, volatility, stayed)
-    return (likelihood * known).sum() / known.sum().clamp(min=1) + move_weight * error
+    each = nn.functional.binary_cross_entropy_with_logits(logits, torch.nan_to_num(cascade), reduction="none")
+    return (each * known).sum() / known.sum().clamp(min=1)
 
 
-def _squared_error(expected: Tensor, move: Tensor, volatility: Tensor, where: Tensor) -> Tensor:
-    error = ((move - expected) / volatility).clamp(-10.0, 10.0).square()
-    return (error * where).sum() / where.sum().clamp(min=1)
+def pinball(quantiles: Tensor, moves: Tensor) -> Tensor:
+    """Return the mean pinball loss of quantiles, shape (n, 2, levels, ...), of moves, shape (n, 2, ...)."""
+    level = torch.tensor(QUANTILE_LEVELS)[:, None, None]
+    known = torch.isfinite(moves)[:, :, None].expand_as(quantiles)
+    gap = torch.nan_to_num(moves)[:, :, None] - quantiles
+    each = torch.maximum(level * gap, (level - 1.0) * gap)
+    return (each * known).sum() / known.sum().clamp(min=1)
 
 
-def mean_loss(network: CascadeNetwork, samples: Samples, rows: NDArray[np.int64], config: FitConfig) -> float:
-    """Return the loss on `rows`, without dropout."""
-    network.eval()
-    with torch.no_grad():
-        parts = [
-            (
-                part.size,
-                float(
-                    total_loss(network, to_batch(samples, part), *outcomes(samples, part), config.move_weight)
-                ),
-            )
-            for part in _chunks(rows)
-        ]
-    return float(np.average([loss for _, loss in parts], weights=[size for size, _ in parts]))
+def stopping_loss(network: CascadeNetwork, data: FeatureSet, rows: Rows) -> float:
+    """Return the cascades' negative log-likelihood on `rows`, without dropout."""
+    logits = torch.from_numpy(predict_logits(network, data, rows))
+    return float(likelihood(logits, torch.from_numpy(data.cascade[rows].astype(np.float64))))
 
 
-def predict_logits(network: CascadeNetwork, samples: Samples, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+def predict_logits(network: CascadeNetwork, data: FeatureSet, rows: Rows, view: int = 0) -> Floats:
     """Return uncalibrated logits of `rows`, shape (rows, sides, horizons)."""
     network.eval()
     with torch.no_grad():
-        logits = [network(*to_batch(samples, part))[0].double().numpy() for part in _chunks(rows)]
+        logits = [network(*data.views[view].batch(part))[0].double().numpy() for part in _chunks(rows)]
     return np.concatenate(logits)
 
 
-def fit_scale(network: CascadeNetwork, samples: Samples, rows: NDArray[np.int64]) -> None:
-    """Set the graph's standardisation of market features from the training rows."""
-    every = rows[:: max(1, rows.size // 4096)]
-    with torch.no_grad():
-        _, market, _ = network.features(*to_batch(samples, every))
-    network.market_scale.fit(market)
+def _chunks(rows: Rows) -> Iterator[Rows]:
+    yield from np.array_split(rows, max(1, -(-rows.size // _CHUNK)))
 
 
-def start_at_base_rates(network: CascadeNetwork, cascade: NDArray[np.float32]) -> None:
-    """Start at the base rates, adverse moves of one deviation and favourable ones near zero."""
-    rate = np.clip(np.nanmean(cascade, axis=0), 1e-3, 1 - 1e-3)
-    with torch.no_grad():
-        network.direct.weight.zero_()
-        logits = torch.from_numpy(np.log(rate / (1 - rate)).ravel())
-        moves = (torch.full_like(logits, 0.5), torch.full_like(logits, -3.0))
-        network.direct.bias.copy_(torch.cat([logits, *moves]))
-        network.joint.weight.mul_(0.1)
-        network.joint.bias.zero_()
+def _moments(values: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
+    centre, spread = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
+    return torch.from_numpy(centre), torch.from_numpy(np.maximum(spread, 1e-3))
 
 
-def _chunks(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    yield from np.array_split(rows, max(1, rows.size // 1024))
+def _save(
+    path: Path,
+    network: CascadeNetwork,
+    optimiser: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    best: dict[str, Any],
+    waited: int,
+    epoch: int,
+    result: FitResult,
+) -> None:
+    content = {
+        "network": network.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "schedule": {
+            k: v for k, v in schedule.state_dict().items() if not callable(v) and k != "_anneal_func_type"
+        },
+        "best": best,
+        "waited": waited,
+        "epoch": epoch,
+        "training_loss": result.training_loss,
+        "stopping_loss": result.stopping_loss,
+    }
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    write_bytes(path, buffer.getvalue())
+
+
+def _restore(path: Path | None) -> dict[str, Any] | None:
+    """Return what `_save` wrote; only tensors and plain values are read."""
+    if path is None or not path.exists():
+        return None
+    content: dict[str, Any] = torch.load(path, weights_only=True)
+    return content

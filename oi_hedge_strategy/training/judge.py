@@ -10,7 +10,7 @@ from sklearn.metrics import average_precision_score, log_loss, precision_recall_
 from oi_hedge_strategy.cascades import SIDES, CascadeDefinition
 from oi_hedge_strategy.forecast.card import head
 from oi_hedge_strategy.training.calibrate import known_rows
-from oi_hedge_strategy.training.dataset import Samples
+from oi_hedge_strategy.training.feature_set import FeatureSet
 
 Floats = NDArray[np.float64]
 _WEEK_NS = 7 * 86_400_000_000_000
@@ -24,36 +24,37 @@ def heads(definition: CascadeDefinition) -> Iterator[tuple[str, tuple[int, int]]
 
 
 def judge(
-    probability: Floats, samples: Samples, assets: tuple[str, ...], definition: CascadeDefinition
-) -> tuple[dict[str, Any], dict[str, float]]:
+    probability: Floats,
+    cascade: Floats,
+    asset: NDArray[np.int8],
+    ts: NDArray[np.int64],
+    data: FeatureSet,
+) -> dict[str, Any]:
     """
-    Return each output's metrics, pooled and by asset, and its alert threshold.
+    Return each output's metrics, pooled and by asset, for the card.
 
     Parameters
     ----------
-    probability : float64 array, shape (n, sides, horizons)
-        Out-of-sample calibrated probabilities of `samples`.
-    samples : Samples
-        The judged samples.
-    assets : tuple of str
-        Names that `Samples.asset` indexes.
-    definition : CascadeDefinition
-        What was forecast.
+    probability, cascade : float64 array, shape (n, sides, horizons)
+        Out-of-sample calibrated probabilities, and outcomes.
+    asset : int8 array, shape (n,)
+        Index into the data set's assets.
+    ts : int64 array, shape (n,)
+        Decision times.
+    data : FeatureSet
+        Names of assets and horizons.
 
     """
-    cascade = samples.cascade.astype(np.float64)
-    weeks = float(samples.ts[-1] - samples.ts[0]) / _WEEK_NS
-    groups = {"pooled": np.ones(len(samples), np.bool_)}
-    groups |= {name: samples.asset == at for at, name in enumerate(assets)}
+    weeks = float(ts[-1] - ts[0]) / _WEEK_NS
+    groups = {"pooled": np.ones(ts.size, np.bool_)}
+    groups |= {name: asset == at for at, name in enumerate(data.assets)}
     metrics: dict[str, Any] = {}
-    thresholds = {}
-    for key, index in heads(definition):
-        thresholds[key] = best_threshold(*known_rows(probability, cascade, index))
+    for key, index in heads(data.definition):
         for group, rows in groups.items():
             p, y = known_rows(probability[rows], cascade[rows], index)
             if y.size and y.min() != y.max():
                 metrics.setdefault(group, {})[key] = forecast_metrics(p, y, weeks)
-    return metrics, thresholds
+    return metrics
 
 
 def forecast_metrics(probability: Floats, cascade: Floats, weeks: float) -> dict[str, Any]:

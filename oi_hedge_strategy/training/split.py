@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from oi_hedge_catalog.errors import CatalogError
 
+EMBARGO_HOURS = 24.0
 _HOUR_NS = 3_600_000_000_000
 
 
@@ -23,7 +24,7 @@ def purged_split(
     ts: NDArray[np.int64],
     horizon_hours: float,
     look_back_hours: float,
-    embargo_hours: float = 24.0,
+    embargo_hours: float = EMBARGO_HOURS,
     stopping_share: float = 0.12,
     calibration_share: float = 0.18,
 ) -> Split:

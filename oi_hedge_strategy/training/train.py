@@ -1,32 +1,32 @@
-"""Train one model from a catalog: data set, split, fit, calibration, card, export."""
+"""Train one model from a catalog: data set, windows, fits, calibration, card, export."""
 
+import hashlib
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
+from joblib import delayed
 from nautilus_trader.persistence.catalog import ParquetDataCatalog
 
 from oi_hedge_catalog import store
-from oi_hedge_catalog.errors import CatalogError
+from oi_hedge_catalog.errors import CatalogError, ConfigError
 from oi_hedge_strategy.cascades import CascadeDefinition
+from oi_hedge_strategy.evaluation.breakdown import iso
 from oi_hedge_strategy.forecast.card import ModelCard
 from oi_hedge_strategy.history import AssetHistory, load_history
-from oi_hedge_strategy.state import CHANNELS, StateSchema
-from oi_hedge_strategy.training.calibrate import Calibration, cross_fitted, fit_calibration
-from oi_hedge_strategy.training.dataset import Samples, build_dataset
-from oi_hedge_strategy.training.export import export_model
-from oi_hedge_strategy.training.fit import FitConfig, FitResult, fit, predict_logits
-from oi_hedge_strategy.training.judge import heads, judge
-from oi_hedge_strategy.training.network import CalibratedForecast, CascadeNetwork
-from oi_hedge_strategy.training.split import Split, purged_split
+from oi_hedge_strategy.state import StateSchema
+from oi_hedge_strategy.training.assemble import export_fold
+from oi_hedge_strategy.training.dataset import build_dataset
+from oi_hedge_strategy.training.feature_set import FeatureSet
+from oi_hedge_strategy.training.fit import FitConfig
+from oi_hedge_strategy.training.folds import make_fold
+from oi_hedge_strategy.training.forecasters import NETWORKS, Fitted, fit_forecaster, seeds_of
+from oi_hedge_strategy.training.network import Architecture
+from oi_hedge_strategy.training.parallel import run_jobs
 
 LEAST_OPEN_INTEREST_DAYS = 730
-_DAY_NS = 86_400_000_000_000
-_PARITY_SAMPLES = 64
+CACHE = ".cache"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +40,47 @@ class TrainConfig:
         What to forecast.
     fit : FitConfig
         How to fit.
-    every_hours : int
-        One sample for so many hours.
+    architecture : str
+        Of the model that is exported.
+    seeds : int
+        Networks that are fitted and merged into the model.
+    first_seed : int
+        Of the first of them.
     valid_days : int
         Days from the end of the training data until the model expires.
     allow_short_history : bool
         Train on less than two years of open interest.
+    parallel : str
+        Where the jobs run, see `run_jobs`.
 
     """
 
     cascade: CascadeDefinition = field(default_factory=CascadeDefinition)
     fit: FitConfig = field(default_factory=FitConfig)
-    every_hours: int = 3
+    architecture: Architecture = "hybrid"
+    seeds: int = 2
+    first_seed: int = 0
     valid_days: int = 366
     allow_short_history: bool = False
+    parallel: str = "local"
+
+    def check(self) -> None:
+        """Raise ConfigError for the first value out of range."""
+        if self.architecture not in NETWORKS:
+            known = ", ".join(NETWORKS)
+            raise ConfigError(f"expected architecture to be one of {known}, was {self.architecture}")
+        if self.seeds < 1:
+            raise ConfigError(f"expected at least one seed, was {self.seeds}")
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Hold what a run trains on: histories, samples, and where its jobs keep their results."""
+
+    histories: list[AssetHistory]
+    data: FeatureSet
+    work: Path
+    simulated: bool
 
 
 def train(
@@ -81,49 +108,59 @@ def train(
         If there is less than two years of open interest and `allow_short_history` is not set.
 
     """
+    config.check()
+    material = prepare(catalog, assets, until_ns, config)
+    check_history(material.histories, until_ns, config)
+    fold = make_fold(material.data, until_ns)
+    seeds = [config.first_seed + at for at in seeds_of(config.architecture, config.seeds)]
+    members: list[Fitted] = run_jobs(
+        [
+            delayed(fit_forecaster)(
+                material.data.path, fold, config.architecture, seed, config.fit, material.work
+            )
+            for seed in seeds
+        ],
+        "fit",
+        config.parallel,
+    )
+    return export_fold(
+        members,
+        config.architecture,
+        material.data,
+        fold,
+        material.histories,
+        config.valid_days,
+        material.simulated,
+        out,
+    )
+
+
+def prepare(
+    catalog: ParquetDataCatalog,
+    assets: Sequence[str] | None,
+    until_ns: int,
+    config: TrainConfig,
+    dates: Sequence[int] = (),
+) -> Material:
+    """
+    Read the histories until `until_ns` and build the data set.
+
+    Its venues are those alive at any of the models' `dates`, at `until_ns` by default: one that died later
+    stays.
+    Data set and results of jobs lie below ``.cache`` in the catalog's directory.
+    """
     names = list(assets) if assets else assets_with_open_interest(catalog)
     if not names:
         raise CatalogError(f"{catalog.path}: no open interest; ingest some, it is what is forecast on")
     histories = [load_history(catalog, asset, end_ns=until_ns) for asset in names]
-    schema = StateSchema(tuple(sorted(set().union(*(each.live_venues() for each in histories)))))
-    _check_history(histories, config)
-    data = build_dataset(histories, schema, config.cascade, config.every_hours)
-    split = purged_split(data.samples.ts, config.cascade.horizons_hours[-1], schema.offsets_hours[-1])
-    torch.manual_seed(config.fit.seed)
-    network = CascadeNetwork(schema, data.channels, config.cascade.horizons_hours)
-    fitted = fit(network, data, split.training, split.stopping, config.fit)
-    judged = data.samples.take(split.calibration)
-    logits = predict_logits(network, judged, np.arange(len(judged)))
-    calibration = fit_calibration(logits, judged.cascade.astype(np.float64))
-    graph = CalibratedForecast(
-        network,
-        data.channels,
-        torch.from_numpy(calibration.slope.astype(np.float32)),
-        torch.from_numpy(calibration.intercept.astype(np.float32)),
-    )
-    metrics, thresholds = judge(
-        cross_fitted(logits, judged.cascade.astype(np.float64)), judged, data.assets, config.cascade
-    )
-    card = ModelCard(
-        name=out.stem,
-        schema=schema,
-        cascade=config.cascade,
-        channels_seen=tuple(CHANNELS[at].name for at in data.channels),
-        assets=data.assets,
-        trained_from=int(min(each.ts[0] for each in histories)),
-        trained_until=until_ns,
-        expires=until_ns + config.valid_days * _DAY_NS,
-        simulated=bool(store.read_info(catalog)["simulated"]),
-        data_fingerprint=data.fingerprint,
-        splits=_windows(split, data.samples),
-        metrics=metrics,
-        calibration=_calibration_card(calibration, config.cascade),
-        alert_threshold=thresholds,
-        reference=_reference(fitted),
-        parameters=sum(each.numel() for each in network.parameters()),
-    )
-    rows = np.linspace(0, len(judged) - 1, min(_PARITY_SAMPLES, len(judged))).astype(np.int64)
-    return export_model(graph, card, judged.take(rows), out)
+    alive = (each.live_venues(date) for each in histories for date in dates or (until_ns,))
+    schema = StateSchema(tuple(sorted(set().union(*alive))))
+    cache = Path(catalog.path) / CACHE
+    data = build_dataset(histories, schema, config.cascade, cache / "features", config.parallel)
+    told = json.dumps([data.fingerprint, asdict(config.fit), _fit_code()], sort_keys=True)
+    work = cache / "fits" / hashlib.sha256(told.encode()).hexdigest()[:20]
+    work.mkdir(parents=True, exist_ok=True)
+    return Material(histories, data, work, bool(store.read_info(catalog)["simulated"]))
 
 
 def assets_with_open_interest(catalog: ParquetDataCatalog) -> list[str]:
@@ -132,42 +169,21 @@ def assets_with_open_interest(catalog: ParquetDataCatalog) -> list[str]:
     return sorted({each.base_currency.code for each in store.instruments(catalog) if each.id in ids})
 
 
-def _check_history(histories: Sequence[AssetHistory], config: TrainConfig) -> None:
-    days = max(each.open_interest_days() for each in histories)
+def check_history(histories: Sequence[AssetHistory], until_ns: int, config: TrainConfig) -> None:
+    """Refuse to train a model of date `until_ns` on less than two years of open interest."""
+    days = max(each.open_interest_days(until_ns) for each in histories)
     if days < LEAST_OPEN_INTEREST_DAYS and not config.allow_short_history:
         raise CatalogError(
-            f"the catalog has {days:.0f} days of open interest, training needs {LEAST_OPEN_INTEREST_DAYS}: "
-            "a shorter history holds too few cascades to train and to calibrate on; "
-            "ingest more, or say --allow-short-history to train all the same"
+            f"by {iso(until_ns)[:10]} the catalog has {days:.0f} days of open interest, training needs "
+            f"{LEAST_OPEN_INTEREST_DAYS}: a shorter history holds too few cascades to train and to calibrate "
+            "on; ingest more, start later, or say --allow-short-history to train all the same"
         )
 
 
-def _windows(split: Split, samples: Samples) -> dict[str, Any]:
-    """Return first and last decision time and number of samples of each window."""
-    found = {}
-    for name in ("training", "stopping", "calibration"):
-        rows = getattr(split, name)
-        found[name] = [_iso(samples.ts[rows[0]]), _iso(samples.ts[rows[-1]]), int(rows.size)]
-    return found
-
-
-def _calibration_card(calibration: Calibration, definition: CascadeDefinition) -> dict[str, Any]:
-    card: dict[str, Any] = {"method": "platt", "slope": {}, "intercept": {}}
-    for key, index in heads(definition):
-        card["slope"][key] = float(calibration.slope[index])
-        card["intercept"][key] = float(calibration.intercept[index])
-    return card
-
-
-def _reference(fitted: FitResult) -> dict[str, Any]:
-    scale = fitted.network.market_scale
-    return {
-        "training_loss": fitted.training_loss,
-        "stopping_loss": fitted.stopping_loss,
-        "market_mean": scale.shift.tolist(),
-        "market_deviation": (1.0 / scale.scale).tolist(),
-    }
-
-
-def _iso(ts: int) -> str:
-    return datetime.fromtimestamp(int(ts) / 1e9, UTC).isoformat(timespec="seconds")
+def _fit_code() -> str:
+    """Return the hash of the code that fits, so that results of other code are not taken up."""
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        if source.stem in ("baselines", "fit", "forecasters", "network", "split"):
+            digest.update(source.read_bytes())
+    return digest.hexdigest()
