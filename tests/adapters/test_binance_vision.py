@@ -16,7 +16,7 @@ from fakes.archive import (
     klines_path,
     metrics_path,
 )
-from support.command import digest, refuse
+from support.command import digest, refuse, succeed
 
 from oi_hedge_adapters.history.known import KNOWN
 from oi_hedge_adapters.history.manifest import load_instruments
