@@ -2,278 +2,9 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
-from fakes.state import HOUR_MS, FakeState, FakeVenue, level, steps
-
-# Deribit
-
-
-def _rpc(result: Any) -> Any:
-    return {"jsonrpc": "2.0", "id": 1, "result": result, "testnet": False}
-
-
-def _deribit_instruments(state: FakeState, query: dict[str, Any]) -> Any:
-    common = {
-        "price_index": "eth_usd",
-        "max_leverage": 50,
-        "maker_commission": 0.0,
-        "taker_commission": 0.0005,
-        "creation_timestamp": 1534167754000,
-        "is_active": not state.halted,
-        "base_currency": "ETH",
-        "settlement_currency": "ETH",
-        "tick_size": 0.05,
-        "min_trade_amount": 1.0,
-    }
-    perpetual = {
-        **common,
-        "kind": "future",
-        "instrument_name": "ETH-PERPETUAL",
-        "instrument_type": "reversed",
-        "settlement_period": "perpetual",
-        "expiration_timestamp": 32503708800000,
-        "contract_size": 1.0,
-        "counter_currency": "USD",
-        "quote_currency": "USD",
-    }
-    option = {
-        **common,
-        "kind": "option",
-        "instrument_name": "ETH-27DEC24-3000-C",
-        "instrument_type": "reversed",
-        "option_type": "call",
-        "strike": 3000.0,
-        "settlement_period": "month",
-        "expiration_timestamp": 1735286400000,
-        "contract_size": 1.0,
-        "counter_currency": "USD",
-        "quote_currency": "ETH",
-    }
-    return _rpc([perpetual, option])
-
-
-def _deribit_summary(state: FakeState, query: dict[str, Any]) -> Any:
-    return _rpc(
-        [
-            {
-                "instrument_name": query["instrument_name"],
-                "open_interest": state.coins,
-                "underlying_price": state.price,
-                "mark_price": 0.05,
-                "base_currency": "ETH",
-                "quote_currency": "ETH",
-                "creation_timestamp": state.now(),
-            }
-        ]
-    )
-
-
-def _deribit_funding(state: FakeState, query: dict[str, Any]) -> Any:
-    times = steps(query, "start_timestamp", "end_timestamp", "count", HOUR_MS, 744)
-    return _rpc(
-        [
-            {
-                "timestamp": at,
-                "index_price": state.price,
-                "prev_index_price": state.price,
-                "interest_8h": state.rate,
-                "interest_1h": state.rate / 8,
-            }
-            for at in times
-        ]
-    )
-
-
-def _deribit_push(state: FakeState, asked: str, path: str) -> Iterator[Any]:
-    for channel in json.loads(asked).get("params", {}).get("channels", []):
-        data = {
-            "timestamp": state.now(),
-            "state": "open",
-            "instrument_name": channel.split(".")[1],
-            "open_interest": state.coins * state.price,
-            "mark_price": state.price,
-            "index_price": state.price,
-            "last_price": state.price,
-            "current_funding": state.rate,
-            "funding_8h": 0.00001742,
-            "stats": {"high": 1.0, "low": 1.0, "price_change": 0.0, "volume": 1.0, "volume_usd": 1.0},
-        }
-        params = {"channel": channel, "data": data}
-        yield {"jsonrpc": "2.0", "method": "subscription", "params": params}
-
-
-_DERIBIT = FakeVenue(
-    {
-        "/api/v2/public/get_instruments": _deribit_instruments,
-        "/api/v2/public/get_book_summary_by_instrument": _deribit_summary,
-        "/api/v2/public/get_funding_rate_history": _deribit_funding,
-    },
-    _deribit_push,
-    lambda asked: [{"jsonrpc": "2.0", "id": json.loads(asked)["id"], "result": []}],
-)
-
-# Hyperliquid: no time stamps
-
-
-def _hyperliquid_context(state: FakeState) -> dict[str, Any]:
-    state.now()
-    return {
-        "dayNtlVlm": "591989409.94",
-        "prevDayPx": "2094.6",
-        "markPx": str(state.price),
-        "midPx": str(state.price),
-        "oraclePx": str(state.price),
-        "funding": str(state.rate),
-        "openInterest": str(state.coins),
-        "premium": "0.0",
-        "impactPxs": [str(state.price), str(state.price)],
-        "dayBaseVlm": "281686.82",
-    }
-
-
-def _hyperliquid_info(state: FakeState, query: dict[str, Any]) -> Any:
-    if query["type"] == "fundingHistory":
-        times = steps(query, "startTime", "endTime", "limit", HOUR_MS, 500)
-        rate = str(state.rate)
-        return [{"coin": "ETH", "fundingRate": rate, "premium": "0.0", "time": at + 76} for at in times]
-    market = {"name": "ETH", "szDecimals": 4, "maxLeverage": 25}
-    if state.halted:
-        market["isDelisted"] = True
-    return [{"universe": [market]}, [_hyperliquid_context(state)]]
-
-
-def _hyperliquid_push(state: FakeState, asked: str, path: str) -> Iterator[Any]:
-    if json.loads(asked).get("subscription", {}).get("type") == "activeAssetCtx":
-        data = {"coin": "ETH", "ctx": _hyperliquid_context(state)}
-        yield {"channel": "activeAssetCtx", "data": data}
-
-
-_HYPERLIQUID = FakeVenue(
-    {"/info": _hyperliquid_info},
-    _hyperliquid_push,
-    lambda asked: [{"channel": "subscriptionResponse", "data": json.loads(asked)}],
-)
-
-# Gate: 0.01 coins a contract
-
-
-def _gate_contracts(state: FakeState, query: dict[str, Any]) -> Any:
-    if "/usdt/" not in query["path"]:
-        return []
-    contract = {
-        "name": "ETH_USDT",
-        "type": "direct",
-        "quanto_multiplier": "0.01",
-        "leverage_min": "1",
-        "leverage_max": "100",
-        "maintenance_rate": "0.005",
-        "mark_type": "index",
-        "mark_price": str(state.price),
-        "index_price": str(state.price),
-        "last_price": str(state.price),
-        "maker_fee_rate": "-0.00025",
-        "taker_fee_rate": "0.00075",
-        "order_price_round": "0.05",
-        "mark_price_round": "0.01",
-        "funding_rate": str(state.rate),
-        "funding_rate_indicative": "0.000219",
-        "funding_interval": 28800,
-        "funding_next_apply": state.due() // 1000,
-        "interest_rate": "0.0003",
-        "order_size_min": 1,
-        "order_size_max": 1000000,
-        "order_price_deviate": "0.5",
-        "trade_size": 1,
-        "position_size": round(state.coins / 0.01),
-        "in_delisting": False,
-        "status": "suspend" if state.halted else "trading",
-        "create_time": 1546300800,
-        "config_change_time": 1609899548,
-    }
-    return contract if query["path"].endswith("ETH_USDT") else [contract]
-
-
-def _gate_stats(state: FakeState, query: dict[str, Any]) -> Any:
-    times = steps(query, "from_ms", "to", "limit", HOUR_MS, 100)
-    if query.get("from"):
-        times = steps({**query, "from_ms": int(query["from"]) * 1000}, "from_ms", "to", "limit", HOUR_MS, 100)
-    return [
-        {
-            "time": at // 1000,
-            "lsr_account": state.long_share / (1 - state.long_share),
-            "lsr_taker": 0.7,
-            "mark_price": state.price,
-            "open_interest": round(level(at + HOUR_MS) / 0.01),
-            "open_interest_usd": level(at + HOUR_MS) * state.price,
-            "long_liq_size": 0,
-            "short_liq_size": 0,
-            "long_liq_usd": 0,
-            "short_liq_usd": 0,
-            "top_lsr_account": 1.17,
-            "top_lsr_size": 0.91,
-        }
-        for at in times
-    ]
-
-
-def _gate_liquidations(state: FakeState, query: dict[str, Any]) -> Any:
-    return [
-        {
-            "contract": "ETH_USDT",
-            "left": 0,
-            "size": round((1 if is_long else -1) * coins / 0.01),
-            "fill_price": str(price),
-            "order_price": str(price),
-            "time": at // 1000,
-        }
-        for is_long, coins, price, at in state.liquidations
-    ]
-
-
-def _gate_funding(state: FakeState, query: dict[str, Any]) -> Any:
-    wanted = {"since": int(query["from"]) * 1000, "until": int(query["to"]) * 1000}
-    times = steps(wanted, "since", "until", "limit", 8 * HOUR_MS, 1000)
-    return [{"t": at // 1000, "r": str(state.rate)} for at in reversed(times)]
-
-
-def _gate_push(state: FakeState, asked: str, path: str) -> Iterator[Any]:
-    request = json.loads(asked)
-    if request.get("channel") == "futures.tickers":
-        result = {
-            "contract": "ETH_USDT",
-            "last": str(state.price),
-            "change_percentage": "0",
-            "funding_rate": str(state.rate),
-            "funding_rate_indicative": "0.0001",
-            "mark_price": str(state.price),
-            "index_price": str(state.price),
-            "total_size": str(round(state.coins / 0.01)),
-            "volume_24h": "1",
-        }
-        at = state.now()
-        common = {"time": at // 1000, "time_ms": at, "channel": "futures.tickers"}
-        yield {**common, "event": "update", "result": [result]}
-
-
-def _gate_acknowledge(asked: str) -> list[Any]:
-    request = json.loads(asked)
-    found = {"time": request["time"], "channel": request["channel"], "event": "subscribe"}
-    return [{**found, "id": request.get("id"), "error": None, "result": {"status": "success"}}]
-
-
-_GATE = FakeVenue(
-    {
-        "/api/v4/futures/usdt/contract_stats": _gate_stats,
-        "/api/v4/futures/usdt/contracts": _gate_contracts,
-        "/api/v4/futures/btc/contracts": _gate_contracts,
-        "/api/v4/futures/usdt/liq_orders": _gate_liquidations,
-        "/api/v4/futures/usdt/funding_rate": _gate_funding,
-    },
-    _gate_push,
-    _gate_acknowledge,
-)
+from fakes.state import HOUR_MS, FakeState, FakeVenue, iso, level, steps
 
 # Kraken Futures
 
@@ -303,15 +34,11 @@ def _kraken_instruments(state: FakeState, query: dict[str, Any]) -> Any:
     return {"result": "success", "instruments": [linear, inverse], "serverTime": "2026-01-01T00:00:00.000Z"}
 
 
-def _iso(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-
-
 def _kraken_funding(state: FakeState, query: dict[str, Any]) -> Any:
     times = steps({}, "since", "until", "limit", HOUR_MS, 1000)
     rate, price = state.rate, state.price
-    rows = [{"timestamp": _iso(at), "fundingRate": rate * price, "relativeFundingRate": rate} for at in times]
-    return {"result": "success", "serverTime": _iso(times[-1]), "rates": rows}
+    rows = [{"timestamp": iso(at), "fundingRate": rate * price, "relativeFundingRate": rate} for at in times]
+    return {"result": "success", "serverTime": iso(times[-1]), "rates": rows}
 
 
 def _kraken_push(state: FakeState, asked: str, path: str) -> Iterator[Any]:
@@ -664,7 +391,7 @@ def _dydx_funding(state: FakeState, query: dict[str, Any]) -> Any:
     times = steps({}, "since", "until", "limit", HOUR_MS, 1000)
     rate, price = str(state.rate), str(state.price)
     rows = [
-        {"ticker": "ETH-USD", "rate": rate, "price": price, "effectiveAt": _iso(at)} for at in reversed(times)
+        {"ticker": "ETH-USD", "rate": rate, "price": price, "effectiveAt": iso(at)} for at in reversed(times)
     ]
     return {"historicalFunding": rows}
 
@@ -672,9 +399,6 @@ def _dydx_funding(state: FakeState, query: dict[str, Any]) -> Any:
 _DYDX = FakeVenue({"/v4/perpetualMarkets": _dydx_markets, "/v4/historicalFunding/ETH-USD": _dydx_funding})
 
 OTHER = {
-    "deribit": _DERIBIT,
-    "hyperliquid": _HYPERLIQUID,
-    "gate": _GATE,
     "krakenfutures": _KRAKEN,
     "bitget": _BITGET,
     "kucoinfutures": _KUCOIN,

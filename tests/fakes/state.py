@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 HOUR_MS = 3_600_000
@@ -81,3 +82,8 @@ def steps(query: dict[str, Any], since: str, until: str, limit: str, step_ms: in
 def level(time_ms: int) -> float:
     """Return open interest in coins at a past full hour: a thousand and the hour of the day."""
     return 1000.0 + time_ms // HOUR_MS % 24
+
+
+def iso(time_ms: int) -> str:
+    """Return a time as ``2026-01-01T00:00:00.000Z``."""
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
