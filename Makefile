@@ -37,8 +37,12 @@ $(UV):
 	$(UV) pip install --quiet --python .venv/bin/python --constraints requirements.lock --editable .
 	@touch $@
 
-.venv/.dev: pyproject.toml requirements.lock | .venv/bin/python
+.venv/.dev: pyproject.toml requirements.lock tests/support/ethereum/package-lock.json | .venv/bin/python
 	$(UV) pip install --quiet --python .venv/bin/python --constraints requirements.lock --editable . --group dev
+	@if command -v npm > /dev/null; then \
+		mkdir -p .venv/ethereum && cp tests/support/ethereum/package*.json .venv/ethereum/ && \
+		cd .venv/ethereum && npm ci --ignore-scripts --no-audit --no-fund --silent; \
+	else echo "npm was not found: tests against an Ethereum node will be skipped"; fi
 	@touch $@ .venv/.run
 
 lock: | $(UV)

@@ -49,6 +49,16 @@ class CascadeDefinition:
         if min(self.sigma_multiple, self.floor, self.open_interest_fall) < 0 or self.volatility_hours < 2:
             raise ValueError(f"cascade parameters must not be negative, was {self}")
 
+    @property
+    def event_index(self) -> int:
+        """Return the index of the middle horizon: by it cascades are told apart, and alerts are given."""
+        return len(self.horizons_hours) // 2
+
+    @property
+    def event_hours(self) -> int:
+        """Return the middle horizon."""
+        return self.horizons_hours[self.event_index]
+
 
 @dataclass(frozen=True, slots=True)
 class HourlyMarket:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from oi_hedge_catalog import store
 from oi_hedge_catalog.series import BarSeries
 from oi_hedge_strategy.backtest.plan import BacktestPlan
-from oi_hedge_strategy.cascades import CascadeEvent, cascade_events, label_cascades
+from oi_hedge_strategy.cascades import CascadeEvent, Side, cascade_events, label_cascades
 from oi_hedge_strategy.evaluation.records import MarketRecord
 from oi_hedge_strategy.history import load_history, venue_slot
 
@@ -47,7 +47,9 @@ def cascades_in(plan: BacktestPlan) -> tuple[CascadeEvent, ...]:
     history = load_history(plan.catalog, plan.asset, plan.settings.hedge_instrument, plan.end_ns)
     market = history.hourly()
     labels = label_cascades(market, plan.card.cascade)
-    events = cascade_events(market, labels, "down" if plan.long else "up", plan.card.cascade)
+    definition = plan.card.cascade
+    side: Side = "down" if plan.long else "up"
+    events = cascade_events(market, labels, side, definition, definition.event_index)
     return tuple(event for event in events if plan.start_ns <= event.onset_ns <= plan.end_ns)
 
 

@@ -82,7 +82,7 @@ def run_backtest(plan: BacktestPlan, out: Path) -> BacktestRecord:
         decisions=decisions,
         events=cascades_in(plan),
         definition=plan.card.cascade,
-        event_hours=plan.card.cascade.horizons_hours[-1],
+        event_hours=plan.card.cascade.event_hours,
         asset=plan.asset,
         hedge_instrument=str(settings.hedge_instrument),
         exposure_instrument=str(settings.exposure_instrument),

@@ -86,11 +86,11 @@ class ModelInUse:
         return self._kelly.wish(forecast, long_exposure, funding_8h)
 
     def alerts(self, forecast: Forecast | None) -> tuple[bool, bool]:
-        """Return whether any horizon of each side stands above its alert threshold."""
+        """Return whether any horizon of each side, up to the middle one, stands above its alert threshold."""
         if forecast is None:
             return False, False
         down, up = (
-            any(p >= threshold for p, threshold in zip(likely, thresholds, strict=True))
+            any(p >= threshold for p, threshold in zip(likely, thresholds, strict=False))
             for likely, thresholds in zip(forecast.probability.tolist(), self._thresholds, strict=True)
         )
         return down, up
@@ -116,6 +116,6 @@ class ModelInUse:
 
 
 def _alert_thresholds(card: ModelCard) -> list[list[float]]:
-    """Return the alert threshold of each side and horizon."""
-    hours = card.cascade.horizons_hours
+    """Return the alert threshold of each side and horizon, up to the middle one."""
+    hours = card.cascade.horizons_hours[: card.cascade.event_index + 1]
     return [[card.alert_threshold[head(side, h)] for h in hours] for side in SIDES]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from nautilus_trader.persistence.catalog import ParquetDataCatalog
 from numpy.typing import NDArray
-from scipy import stats  # type: ignore[import-untyped]
+from scipy import stats
 
 from oi_hedge_catalog.errors import ModelError
 from oi_hedge_strategy.evaluation.bootstrap import Estimate, resampled_estimate
