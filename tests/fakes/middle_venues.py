@@ -1,4 +1,4 @@
-"""What OKX, Deribit, Hyperliquid and Gate send, after their documentation and what was recorded of them."""
+"""What OKX, Deribit and Gate send, after their documentation and what was recorded of them."""
 
 import json
 from collections.abc import Iterator
@@ -263,48 +263,6 @@ _DERIBIT = FakeVenue(
     lambda asked: [{"jsonrpc": "2.0", "id": json.loads(asked)["id"], "result": []}],
 )
 
-# Hyperliquid: no time stamps
-
-
-def _hyperliquid_context(state: FakeState) -> dict[str, Any]:
-    state.now()
-    return {
-        "dayNtlVlm": "591989409.94",
-        "prevDayPx": "2094.6",
-        "markPx": str(state.price),
-        "midPx": str(state.price),
-        "oraclePx": str(state.price),
-        "funding": str(state.rate),
-        "openInterest": str(state.coins),
-        "premium": "0.0",
-        "impactPxs": [str(state.price), str(state.price)],
-        "dayBaseVlm": "281686.82",
-    }
-
-
-def _hyperliquid_info(state: FakeState, query: dict[str, Any]) -> Any:
-    if query["type"] == "fundingHistory":
-        times = steps(query, "startTime", "endTime", "limit", HOUR_MS, 500)
-        rate = str(state.rate)
-        return [{"coin": "ETH", "fundingRate": rate, "premium": "0.0", "time": at + 76} for at in times]
-    market = {"name": "ETH", "szDecimals": 4, "maxLeverage": 25}
-    if state.halted:
-        market["isDelisted"] = True
-    return [{"universe": [market]}, [_hyperliquid_context(state)]]
-
-
-def _hyperliquid_push(state: FakeState, asked: str, path: str) -> Iterator[Any]:
-    if json.loads(asked).get("subscription", {}).get("type") == "activeAssetCtx":
-        data = {"coin": "ETH", "ctx": _hyperliquid_context(state)}
-        yield {"channel": "activeAssetCtx", "data": data}
-
-
-_HYPERLIQUID = FakeVenue(
-    {"/info": _hyperliquid_info},
-    _hyperliquid_push,
-    lambda asked: [{"channel": "subscriptionResponse", "data": json.loads(asked)}],
-)
-
 # Gate: 0.01 coins a contract
 
 
@@ -427,6 +385,5 @@ _GATE = FakeVenue(
 MIDDLE = {
     "okx": _OKX,
     "deribit": _DERIBIT,
-    "hyperliquid": _HYPERLIQUID,
     "gate": _GATE,
 }

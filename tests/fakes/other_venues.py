@@ -360,48 +360,9 @@ _HTX = FakeVenue(
     }
 )
 
-# dYdX: no time stamps
-
-
-def _dydx_markets(state: FakeState, query: dict[str, Any]) -> Any:
-    state.now()
-    market = {
-        "clobPairId": "1",
-        "ticker": "ETH-USD",
-        "status": "PAUSED" if state.halted else "ACTIVE",
-        "oraclePrice": str(state.price),
-        "priceChange24H": "97.2",
-        "volume24H": "59598032.8897",
-        "trades24H": 22916,
-        "nextFundingRate": str(state.rate),
-        "initialMarginFraction": "0.02",
-        "maintenanceMarginFraction": "0.012",
-        "openInterest": str(state.coins),
-        "atomicResolution": -9,
-        "quantumConversionExponent": -9,
-        "tickSize": "0.1",
-        "stepSize": "0.001",
-        "stepBaseQuantums": 1000000,
-        "subticksPerTick": 100000,
-    }
-    return {"markets": {"ETH-USD": market}}
-
-
-def _dydx_funding(state: FakeState, query: dict[str, Any]) -> Any:
-    times = steps({}, "since", "until", "limit", HOUR_MS, 1000)
-    rate, price = str(state.rate), str(state.price)
-    rows = [
-        {"ticker": "ETH-USD", "rate": rate, "price": price, "effectiveAt": iso(at)} for at in reversed(times)
-    ]
-    return {"historicalFunding": rows}
-
-
-_DYDX = FakeVenue({"/v4/perpetualMarkets": _dydx_markets, "/v4/historicalFunding/ETH-USD": _dydx_funding})
-
 OTHER = {
     "krakenfutures": _KRAKEN,
     "bitget": _BITGET,
     "kucoinfutures": _KUCOIN,
     "htx": _HTX,
-    "dydx": _DYDX,
 }
