@@ -1,4 +1,4 @@
-"""Recorded data from outside: files now, archives and exchange history with the same `Source` interface."""
+"""Recorded data from outside: files, archives and exchange history, all as catalog sources."""
 
 from oi_hedge_adapters.history.files import FileSource, file_sources
 from oi_hedge_adapters.history.manifest import Manifest, load_manifest
