@@ -119,7 +119,7 @@ def test_every_input_is_read_with_its_venue_and_the_time_it_was_known(full):
     np.testing.assert_array_equal(ts, TIMES + 90)
     assert set(fields[:, 0]) == {0.3}
     assert set(venues) == {"ETHEREUM"}
-    assert history.live_venues() == {"BYBIT", "DERIBIT", "ETHEREUM"}
+    assert history.live_venues(int(TIMES[-1]) + HOUR) == {"BYBIT", "DERIBIT", "ETHEREUM"}
 
 
 def test_without_inputs_the_history_is_what_it_was(plain, full):
