@@ -8,6 +8,7 @@ import click
 from oi_hedge_catalog.errors import OIHedgeError
 from oi_hedge_strategy.commands.backtest import backtest
 from oi_hedge_strategy.commands.data import check, ingest
+from oi_hedge_strategy.commands.explain import explain
 from oi_hedge_strategy.commands.retrain import retrain
 from oi_hedge_strategy.commands.simulate import simulate
 from oi_hedge_strategy.commands.train import train
@@ -40,5 +41,5 @@ def main() -> None:
     """
 
 
-for command in (backtest, check, ingest, retrain, simulate, train, validate, venues):
+for command in (backtest, check, explain, ingest, retrain, simulate, train, validate, venues):
     main.add_command(command)

@@ -9,11 +9,9 @@ import click
 
 from oi_hedge_catalog import store
 from oi_hedge_strategy.commands.extras import require_training_extra
+from oi_hedge_strategy.commands.model_argument import load_model
 from oi_hedge_strategy.commands.times import UTC_TIME
 from oi_hedge_strategy.evaluation.files import write_text
-from oi_hedge_strategy.forecast.model import Forecaster
-from oi_hedge_strategy.forecast.registry import Registry
-from oi_hedge_strategy.forecast.source import promotion_at
 
 if TYPE_CHECKING:
     from oi_hedge_strategy.training.validation import Figure, Validation
@@ -48,19 +46,12 @@ def validate(
     from oi_hedge_strategy.training.validate import validate as run_validation
 
     end = until if until is not None else time.time_ns()
-    forecaster = _load(model, end)
+    forecaster = load_model(model, end)
     found = run_validation(forecaster, store.open_catalog(catalog), since, end, asset=asset)
     if json_file is not None:
         write_text(json_file, json.dumps(found.to_dict(), indent=2, allow_nan=False) + "\n")
     click.echo(_text(found))
     raise SystemExit(EXIT_CODES[found.verdict])
-
-
-def _load(model: Path, end: int) -> Forecaster:
-    if not model.is_dir():
-        return Forecaster.load(model)
-    registry = Registry.open(model)
-    return registry.load(promotion_at(registry, end))
 
 
 def _text(found: "Validation") -> str:
