@@ -7,6 +7,7 @@ import click
 
 from oi_hedge_catalog.errors import OIHedgeError
 from oi_hedge_strategy.commands.backtest import backtest
+from oi_hedge_strategy.commands.check_lookahead import check_lookahead
 from oi_hedge_strategy.commands.data import check, ingest
 from oi_hedge_strategy.commands.explain import explain
 from oi_hedge_strategy.commands.retrain import retrain
@@ -41,5 +42,16 @@ def main() -> None:
     """
 
 
-for command in (backtest, check, explain, ingest, retrain, simulate, train, validate, venues):
+for command in (
+    backtest,
+    check,
+    check_lookahead,
+    explain,
+    ingest,
+    retrain,
+    simulate,
+    train,
+    validate,
+    venues,
+):
     main.add_command(command)
