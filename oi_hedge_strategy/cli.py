@@ -8,6 +8,7 @@ import click
 from oi_hedge_catalog.errors import OIHedgeError
 from oi_hedge_strategy.commands.backtest import backtest
 from oi_hedge_strategy.commands.check_lookahead import check_lookahead
+from oi_hedge_strategy.commands.check_model import check_model
 from oi_hedge_strategy.commands.data import check, ingest
 from oi_hedge_strategy.commands.explain import explain
 from oi_hedge_strategy.commands.retrain import retrain
@@ -46,6 +47,7 @@ for command in (
     backtest,
     check,
     check_lookahead,
+    check_model,
     explain,
     ingest,
     retrain,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata  # type: ignore[import-untyped]
+from scipy.stats import rankdata
 
 from oi_hedge_catalog.errors import CatalogError
 from oi_hedge_strategy.evaluation.bootstrap import Estimate, resampled_estimate
