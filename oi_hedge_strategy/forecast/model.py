@@ -113,7 +113,8 @@ class Forecaster:
             np.copyto(array, getattr(snapshot, name))
         self._session.run_with_iobinding(self._binding)
         forecast, quantiles = (array[0].copy() for array in self._outputs.values())
-        return Forecast(*forecast, quantiles)
+        probability, adverse, favourable = forecast
+        return Forecast(probability, adverse, favourable, quantiles)
 
 
 def _open_session(model: bytes, source: str) -> ort.InferenceSession:

@@ -23,7 +23,7 @@ from oi_hedge_strategy.simulation.venue import hedge_venue_config, spot_venue_co
 
 README = (ROOT / "README.md").read_text()
 HEDGE, SPOT = "ETHUSDT-PERP.BINANCE", "ETHUSDT.BINANCE_SPOT"
-QUICK_TRAINING = ("--epochs", "1", "--every-hours", "12")
+QUICK_TRAINING = ("--epochs", "1", "--seeds", "1")
 
 
 def blocks(language):

@@ -22,7 +22,7 @@ BARS = f"{HEDGE}-1-HOUR-LAST-EXTERNAL"
 YEAR = pd.date_range("2024-01-01", "2025-01-01", freq="h", tz="UTC", inclusive="left")
 LAG = pd.Timedelta(seconds=10)
 TAKER_FEE = 0.0005
-QUICK = ("--assets", "ETH,SOL", "--epochs", "1", "--every-hours", "8", "--until", "2024-01-01", "--seed", "4")
+QUICK = ("--assets", "ETH,SOL", "--epochs", "1", "--seeds", "1", "--until", "2024-01-01", "--seed", "4")
 
 pytestmark = pytest.mark.slow
 
