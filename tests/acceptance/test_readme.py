@@ -13,7 +13,7 @@ from nautilus_trader.backtest.node import BacktestNode
 from nautilus_trader.common.config import LoggingConfig
 from nautilus_trader.model.data import Bar, FundingRateUpdate
 from nautilus_trader.trading.config import ImportableStrategyConfig
-from support.command import succeed
+from support.command import oi_hedge, succeed
 from support.recorded_files import write_files
 from support.scripts import ROOT
 
@@ -23,7 +23,6 @@ from oi_hedge_strategy.simulation.venue import hedge_venue_config, spot_venue_co
 
 README = (ROOT / "README.md").read_text()
 HEDGE, SPOT = "ETHUSDT-PERP.BINANCE", "ETHUSDT.BINANCE_SPOT"
-QUICK_TRAINING = ("--epochs", "1", "--seeds", "1")
 
 
 def blocks(language):
@@ -52,15 +51,29 @@ def test_make_knows_the_two_commands(target, line):
     assert planned.stdout.splitlines()[-1].strip() == line
 
 
+EXTRA = {
+    "train": ("--epochs", "1", "--seeds", "1"),
+    "train --walk-forward": ("--epochs", "1", "--seeds", "1", "--until", "2024-02-12"),
+    "check-lookahead": ("--samples", "4"),
+}
+"""What makes the commands quick, and ends the walk-forward with the files that are written here."""
+DEGRADED = 3
+
+
 @pytest.mark.slow
 def test_the_commands_on_own_data_run_one_after_another(tmp_path, monkeypatch):
-    manifest = write_files(tmp_path / "DATA", "2021-12-25", "2024-01-12")
+    manifest = write_files(tmp_path / "DATA", "2021-12-25", "2024-02-12")
     monkeypatch.chdir(tmp_path)
     own = [words[1:] for words in commands() if words[0] == "oi-hedge"]
-    assert [words[0] for words in own] == ["ingest", "check", "train", "backtest"]
+    assert [words[0] for words in own] == [
+        *("ingest", "check", "train", "backtest"),
+        *("train", "backtest", "validate", "explain", "check-lookahead"),
+    ]
     for words in own:
         named = [manifest if word == "examples/recorded.toml" else word for word in words]
-        succeed(*named, *(QUICK_TRAINING if words[0] == "train" else ()))
+        key = "train --walk-forward" if "--walk-forward" in words else words[0]
+        code = oi_hedge(*named, *EXTRA.get(key, ())).exit_code
+        assert code == 0 or (words[0] == "validate" and code == DEGRADED), words
     result = json.loads((tmp_path / "out" / "result.json").read_text())
     assert result["simulated"] is False
     assert result["period"]["start"] == "2024-01-01T00:00:10Z"  # of the bar that is decided on first

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -188,6 +189,7 @@ def test_a_trained_model_says_how_it_was_made(trained):
 
 def test_the_same_seed_trains_the_same_model(catalog, trained, tmp_path):
     again = tmp_path / "quick.onnx"
+    shutil.rmtree(catalog / ".cache" / "fits")
     succeed("train", "--catalog", catalog, *QUICK, "--out", again)
     first, second = Forecaster.load(trained), Forecaster.load(again)
     assert first.card == second.card
