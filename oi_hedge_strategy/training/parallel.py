@@ -3,7 +3,6 @@
 import importlib.util
 import os
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from typing import Any
 
 from joblib import Parallel, parallel_config
@@ -41,10 +40,12 @@ def run_jobs(jobs: Sequence[Job], description: str, parallel: str = "local") -> 
     if parallel == "local" and workers <= 1:
         progress = tqdm(jobs, desc=description, leave=False, disable=None)
         return [function(*args, **kwargs) for function, args, kwargs in progress]
-    with _ray() if parallel == "ray" else nullcontext():
-        pool = Parallel(n_jobs=-1 if parallel == "ray" else workers, return_as="generator")
-        results = pool(jobs)
-        return list(tqdm(results, total=len(jobs), desc=description, leave=False, disable=None))
+    bar = {"total": len(jobs), "desc": description, "leave": False, "disable": None}
+    if parallel == "ray":
+        with _ray():
+            handed_out: list[Any] = Parallel(n_jobs=-1)(tqdm(jobs, **bar))
+            return handed_out
+    return list(tqdm(Parallel(n_jobs=workers, return_as="generator")(jobs), **bar))
 
 
 def _ray() -> Any:

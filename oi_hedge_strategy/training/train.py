@@ -153,8 +153,14 @@ def prepare(
     if not names:
         raise CatalogError(f"{catalog.path}: no open interest; ingest some, it is what is forecast on")
     histories = [load_history(catalog, asset, end_ns=until_ns) for asset in names]
-    alive = (each.live_venues(date) for each in histories for date in dates or (until_ns,))
-    schema = StateSchema(tuple(sorted(set().union(*alive))))
+    moments = dates or (until_ns,)
+    alive = set().union(*(each.live_venues(date) for each in histories for date in moments))
+    if not alive:
+        raise CatalogError(
+            f"{catalog.path}: no venue has data of the 90 days before {iso(moments[-1])[:10]}; ingest newer "
+            "data or name an earlier date"
+        )
+    schema = StateSchema(tuple(sorted(alive)))
     cache = Path(catalog.path) / CACHE
     data = build_dataset(histories, schema, config.cascade, cache / "features", config.parallel)
     told = json.dumps([data.fingerprint, asdict(config.fit), _fit_code()], sort_keys=True)
