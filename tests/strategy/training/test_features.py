@@ -33,8 +33,7 @@ def markets(seed, count=2, holes=False):
     found = Snapshots.joined([rows(made_up_market(SCHEMA, NAMES, rng)) for _ in range(count)])
     if holes:
         there = rng.random(found.mask.shape) < 0.8
-        for grid in found.grids():
-            grid *= there
+        found = replace(found, **{name: getattr(found, name) * there for name in ("values", "mask", "age")})
     return found
 
 
