@@ -98,7 +98,7 @@ def map_chart(found: Explanation) -> go.Figure:
 def contribution_chart(found: Explanation, contributions: Mapping[str, Floats]) -> go.Figure:
     """Draw the contributions to the middle horizon by side."""
     horizon = found.card.cascade.event_index
-    names = sorted(contributions, key=lambda each: abs(float(contributions[each][:, horizon].sum())))
+    names = sorted(contributions, key=lambda each: float(abs(contributions[each][:, horizon]).sum()))
     figure = go.Figure()
     for side, (name, color) in enumerate((("down", OTHERS[3]), ("up", HEDGED))):
         figure.add_bar(
