@@ -81,14 +81,20 @@ def forecast_metrics(probability: Floats, cascade: Floats, weeks: float) -> dict
         "brier_skill": 1.0 - brier / (rate * (1.0 - rate)),
         "log_loss": float(log_loss(cascade, probability, labels=[0, 1])),
         "expected_calibration_error": calibration_error(probability, cascade),
+        "reliability": reliability_curve(probability, cascade),
     }
+
+
+def reliability_curve(probability: Floats, cascade: Floats, bins: int = 10) -> list[tuple[float, float, int]]:
+    """Return mean probability, share of cascades and samples of bins of equal count, ascending."""
+    parts = np.array_split(np.argsort(probability, kind="stable"), bins)
+    return [(float(probability[p].mean()), float(cascade[p].mean()), int(p.size)) for p in parts if p.size]
 
 
 def calibration_error(probability: Floats, cascade: Floats, bins: int = 10) -> float:
     """Return the expected calibration error over bins of equal count."""
-    parts = np.array_split(np.argsort(probability, kind="stable"), bins)
-    gaps = [p.size * abs(probability[p].mean() - cascade[p].mean()) for p in parts if p.size]
-    return float(sum(gaps) / cascade.size)
+    curve = reliability_curve(probability, cascade, bins)
+    return sum(size * abs(mean - share) for mean, share, size in curve) / cascade.size
 
 
 def best_threshold(probability: Floats, cascade: Floats) -> float:
