@@ -9,7 +9,7 @@ from oi_hedge_strategy.training.scores import MEAN, METRIC, METRICS, OVERALL, PO
 
 UNKNOWN = "-"
 VERDICT_METRICS = ("roc_auc", "pr_auc", "brier_skill")
-_TITLES = {"oi_rule": "OI rule", "lstm": "LSTM", "lstm_ensemble": "LSTM ensemble"}
+_TITLES = {"oi_rule": "OI rule", "lstm": "LSTM", "lstm_member": "LSTM member"}
 _SHARES = ("caught_share", "share_of_time_in_alert")
 
 
