@@ -106,7 +106,12 @@ def _fit_network(
     stages = [done.with_suffix(f".{stage}.pt") for stage in ("first", "final")]
     first = fit(make, data, fold.training, fold.stopping, config, seed, stages[0])
     best = int(np.argmin(first.stopping_loss)) + 1
-    chosen = replace(config, epochs=min(config.epochs, max(config.least_epochs, best)), strengths=first.strengths, patience=None)
+    chosen = replace(
+        config,
+        epochs=min(config.epochs, max(config.least_epochs, best)),
+        strengths=first.strengths,
+        patience=None,
+    )
     final = fit(make, data, fold.whole, fold.stopping, chosen, seed, stages[1])
     result = Fitted(
         calibration=predict_logits(first.network, data, fold.calibration),
