@@ -110,7 +110,6 @@ def train(
     """
     config.check()
     material = prepare(catalog, assets, until_ns, config)
-    check_history(material.histories, until_ns, config)
     fold = make_fold(material.data, until_ns)
     seeds = [config.first_seed + at for at in seeds_of(config.architecture, config.seeds)]
     members: list[Fitted] = run_jobs(

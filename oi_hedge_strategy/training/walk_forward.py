@@ -23,7 +23,7 @@ from oi_hedge_strategy.training.predictions import FoldRecord, Predictions
 from oi_hedge_strategy.training.report import write_training_report
 from oi_hedge_strategy.training.score import Scores, score
 from oi_hedge_strategy.training.split import EMBARGO_HOURS
-from oi_hedge_strategy.training.train import Material, TrainConfig, check_history, prepare
+from oi_hedge_strategy.training.train import Material, TrainConfig, prepare
 
 FORECASTERS = ("prevalence", "volatility", "oi_rule", "logistic", "boosted_trees", "lstm", "hybrid")
 PREDICTIONS = "predictions.npz"
@@ -105,8 +105,6 @@ def walk_forward(
     started = time.monotonic()
     dates = _dates(start_ns, end_ns, frequency)
     material = prepare(catalog, assets, end_ns, config, [date for date, _ in dates])
-    for date, _ in dates:
-        check_history(material.histories, date, config)
     folds = [make_fold(material.data, date, following) for date, following in dates]
     results = _run(material, folds, config)
     predictions, records = _judge(material.data, folds, results)
