@@ -153,8 +153,7 @@ def prepare(
         raise CatalogError(f"{catalog.path}: no open interest; ingest some, it is what is forecast on")
     histories = [load_history(catalog, asset, end_ns=until_ns) for asset in names]
     moments = dates or (until_ns,)
-    dates = dates or (until_ns,)
-    for date in dates:
+    for date in moments:
         check_history(histories, date, config)
     alive = set().union(*(each.live_venues(date) for each in histories for date in moments))
     if not alive:
