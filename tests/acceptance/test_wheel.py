@@ -66,7 +66,7 @@ def test_the_wheel_holds_nothing_else(wheel):
     tops = {name.split("/")[0] for name in names}
     assert tops == {*PACKAGES, next(top for top in tops if top.endswith(".dist-info"))}
     suffixes = {name.rsplit(".", 1)[-1] for name in names if ".dist-info" not in name}
-    assert suffixes == {"py", "typed", "onnx"}
+    assert suffixes == {"py", "typed", "onnx", "toml"}
 
 
 def test_licence_and_disclaimer_travel_with_it(wheel):
