@@ -194,6 +194,12 @@ def score_checks(recent: RecentForecasts, card: ModelCard, seed: int) -> Sequenc
     model = model_on_shuffled(recent, seed)
     refit = refit_on_shuffled(recent, horizon, seed)
     as_it_is, shifted, gain = shifted_gain(recent, card.cascade.horizons_hours)
+    if None in (model.low, refit.low, gain.low):
+        raise CatalogError(
+            f"{iso(int(recent.ts[0]))[:10]} to {iso(int(recent.ts[-1]))[:10]} holds too few cascades of "
+            f"{recent.asset} to hunt by scores: ingest more of what came after the model's training, or name "
+            "an older model"
+        )
     return (
         _chance("shuffled labels, the model: ROC-AUC", model),
         _chance("shuffled labels, refitted logistic regression: ROC-AUC", refit),

@@ -62,7 +62,7 @@ DEGRADED = 3
 
 @pytest.mark.slow
 def test_the_commands_on_own_data_run_one_after_another(tmp_path, monkeypatch):
-    manifest = write_files(tmp_path / "DATA", "2021-12-25", "2024-02-12")
+    manifest = write_files(tmp_path / "DATA", "2021-12-25", "2024-05-12")
     monkeypatch.chdir(tmp_path)
     own = [words[1:] for words in commands() if words[0] == "oi-hedge"]
     assert [words[0] for words in own] == [
