@@ -302,6 +302,7 @@ def test_training_refuses_a_short_history_and_says_why(catalog, history, tmp_pat
 
 
 def test_a_date_long_after_the_data_is_refused(catalog, tmp_path):
+    config = TrainConfig(cascade=DEFINITION, allow_short_history=True)
     until = int(datetime(2030, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000_000
     with pytest.raises(CatalogError, match="no venue has data of the 90 days before 2030-01-01"):
-        train(catalog, None, until, tmp_path / "model.onnx", TrainConfig(cascade=DEFINITION))
+        train(catalog, None, until, tmp_path / "model.onnx", config)
