@@ -21,8 +21,7 @@ pytest.importorskip("ccxt")
 LIVE = [row for row in ROWS if row.live]
 DAYS = 10
 HOUR_NS = 3_600 * 10**9
-NOW = time.time_ns()
-AT_MS = NOW // 1_000_000_000 * 1000
+AT_MS = time.time_ns() // 1_000_000_000 * 1000
 LIQUIDATIONS = [(True, 3.0, 1990.0, AT_MS - 1000), (False, 1.0, 2010.0, AT_MS)]
 
 
@@ -39,11 +38,12 @@ async def read_everything(row, exchanges):
             found["long_short"] = await reader.long_short()
         if Feed.LIQUIDATIONS in row.live:
             found["liquidations"] = await reader.liquidations()
-        start = NOW - DAYS * 24 * HOUR_NS
+        now = time.time_ns()
+        start = now - DAYS * 24 * HOUR_NS
         if Feed.OPEN_INTEREST in row.history_of:
-            found["history"] = await open_interest_history(connection, row, row.example, start, NOW)
+            found["history"] = await open_interest_history(connection, row, row.example, start, now)
         if Feed.FUNDING in row.history_of:
-            found["past_funding"] = await funding_history(connection, row, row.example, start, NOW)
+            found["past_funding"] = await funding_history(connection, row, row.example, start, now)
         exchanges[row.ccxt_id].state.halted = True
         found["halted"] = await reader.status()
         return found
@@ -107,7 +107,7 @@ def test_funding_has_rate_and_interval(row, found):
     assert Decimal(str(update.rate)) == Decimal("0.0001")
     assert update.interval == row.funding.interval_minutes
     if row.key != "deribit-perpetual":
-        assert update.next_funding_ns > NOW
+        assert update.next_funding_ns > AT_MS * 10**6
 
 
 @pytest.mark.parametrize("row", [r for r in LIVE if Feed.LONG_SHORT in r.live], ids=lambda row: row.key)
@@ -135,7 +135,8 @@ def test_history_has_every_hour_once_with_its_value(row, found):
     updates = found[row.key]["history"]
 
     hours = [update.ts_event for update in updates]
-    assert len(hours) == (200 if row.history.pages_backward else DAYS * 24)
+    # a page of the newest rows ends beyond what was asked for where an hour passes in between
+    assert len(hours) in ((199, 200) if row.history.pages_backward else (DAYS * 24,))
     assert {after - before for before, after in pairwise(hours)} == {HOUR_NS}
     assert [update.quantity for update in updates] == pytest.approx([level(at // 10**6) for at in hours])
     lag = round(row.publication_lag_secs * 10**9)
