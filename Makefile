@@ -13,7 +13,7 @@ backtest: .venv/.run
 	$(RUN)/oi-hedge backtest --out $(OUT) $(ARGS)
 
 test: .venv/.dev
-	$(RUN)/pytest $(ARGS)
+	$(RUN)/pytest --numprocesses auto --dist loadfile $(ARGS)
 
 lint: .venv/.dev
 	$(RUN)/ruff check .
