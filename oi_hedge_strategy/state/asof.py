@@ -1,5 +1,8 @@
 """As-of sampling of many series over a fixed grid of look-back offsets."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -111,6 +114,32 @@ class AsOfSampler:
         cells *= self._data.shape[2]
         cells += fields[:, None]
         return self._data.reshape(-1).take(cells), ages
+
+    def save(self) -> dict[str, NDArray[Any]]:
+        """Return copies of everything known, for `restore`."""
+        rows, capacity = self._times.shape
+        counts = np.array(self._count, np.int64)
+        kept = np.arange(capacity) < counts[:, None]
+        return {
+            "times": self._times[kept],
+            "data": self._data[kept],
+            "counts": counts,
+            "last": np.array(self._last, np.int64),
+            "next": self._next - np.arange(rows)[:, None] * capacity,
+            "clock": np.array([self._now, self._newest, capacity], np.int64),
+        }
+
+    def restore(self, saved: Mapping[str, NDArray[Any]]) -> None:
+        """Become the sampler that `save` was called on; fields and offsets must be the same."""
+        self._now, self._newest, capacity = (int(each) for each in saved["clock"])
+        counts = saved["counts"]
+        kept = np.arange(capacity) < counts[:, None]
+        self._times = np.full(kept.shape, _NEVER)
+        self._times[kept] = saved["times"]
+        self._data = np.full((*kept.shape, self._data.shape[2]), np.nan)
+        self._data[kept] = saved["data"]
+        self._next = saved["next"] + np.arange(counts.size)[:, None] * capacity
+        self._count, self._last = counts.tolist(), saved["last"].tolist()
 
     def _advance(
         self, times: NDArray[np.int64], following: NDArray[np.int64], target: NDArray[np.int64]

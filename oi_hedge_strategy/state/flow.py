@@ -3,6 +3,9 @@
 from collections import deque
 from math import fsum
 
+import numpy as np
+from numpy.typing import NDArray
+
 _MINUTE_NS = 60_000_000_000
 NEVER = 2**63 - 1
 
@@ -44,3 +47,12 @@ class HourlyFlow:
         """What the minutes held add up to."""
         firsts = fsum(first for _, (first,), _ in self._minutes)
         return firsts, fsum(second for _, _, (second,) in self._minutes)
+
+    def save(self) -> NDArray[np.float64]:
+        """Return minute and both sums of each minute held, shape (minutes, 3), for `restore`."""
+        found = [(minute, first, second) for minute, (first,), (second,) in self._minutes]
+        return np.array(found, np.float64).reshape(-1, 3)
+
+    def restore(self, saved: NDArray[np.float64]) -> None:
+        """Hold the minutes that `save` returned."""
+        self._minutes = deque((int(minute), [first], [second]) for minute, first, second in saved.tolist())

@@ -1,6 +1,7 @@
 """Where leveraged positions opened at past prices would be liquidated."""
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import floor, log
 from typing import Any, Self
@@ -148,6 +149,37 @@ class LiquidationMap:
             totals = np.add.reduceat(part, edges[:-1] - edges[0])
             out[side] = totals[::-1] if side == 0 else totals
         return np.maximum(out, 0.0) * self._scale
+
+    def save(self) -> dict[str, NDArray[Any]]:
+        """Return copies of all positions and what they were opened by, for `restore`."""
+        held, consumed = np.flatnonzero(self._levels), np.flatnonzero(self._consumed_at)
+        steps, times, units, cells = zip(*self._cohorts, strict=True) if self._cohorts else ((),) * 4
+        bins = [[at for _, at, _ in each] for each in cells]
+        return {
+            "held": held,
+            "levels": self._levels.reshape(-1)[held],
+            "consumed": consumed,
+            "consumed_at": self._consumed_at.reshape(-1)[consumed],
+            "cohorts": np.array([steps, times], np.int64),
+            "units": np.array(units, np.float64),
+            "bins": np.array(bins, np.int32).reshape(-1, len(self._ladder)),
+            "counts": np.array([self._step, *self._nearest], np.int64),
+            "numbers": np.array([self._scale, self._traded, self._price, self._open_interest]),
+        }
+
+    def restore(self, saved: Mapping[str, NDArray[Any]]) -> None:
+        """Become the map that `save` was called on; the configuration must be the same."""
+        self._levels[:], self._consumed_at[:] = 0.0, 0
+        self._levels.reshape(-1)[saved["held"]] = saved["levels"]
+        self._consumed_at.reshape(-1)[saved["consumed"]] = saved["consumed_at"]
+        ladder = [(row, share) for row, _, share in self._ladder]
+        columns = (*saved["cohorts"].tolist(), saved["units"].tolist(), saved["bins"].tolist())
+        self._cohorts = deque(
+            (step, ts, units, tuple((row, at, share) for (row, share), at in zip(ladder, bins, strict=True)))
+            for step, ts, units, bins in zip(*columns, strict=True)
+        )
+        self._step, *self._nearest = saved["counts"].tolist()
+        self._scale, self._traded, self._price, self._open_interest = saved["numbers"].tolist()
 
     def _bin(self, log_price: float) -> int:
         return floor(log_price / self._config.bin_width) - self._first_bin

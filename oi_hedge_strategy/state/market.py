@@ -1,7 +1,9 @@
 """The market of one asset over all venues, fed one event at a time."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite, log, nan
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -164,6 +166,58 @@ class MarketState:
                 total += each.open_interest
         return density / total if total > 0.0 else density
 
+    def save(self) -> dict[str, NDArray[Any]]:
+        """Return copies of everything known by dotted name, from which `restore` makes an equal state."""
+        rows = [(slot, stream) for slot, stream in self._rows]
+        latest = {
+            "spot": [(slot, ts, value) for slot, (ts, value) in self._spot.items()],
+            "interest": [(slot, ts, value) for slot, (ts, value) in self._interest.items()],
+        }
+        pending = [(stream, slot, *fields) for stream, slot, fields in self._pending]
+        width = [len(fields) for _, _, fields in self._pending]
+        found = {
+            "rows": np.array(rows, np.int64).reshape(-1, 2),
+            "times": np.array([self._pending_ts, self._next_expiry], np.int64),
+            "pending": np.array([(*each, *(nan,) * (6 - len(each))) for each in pending]).reshape(-1, 6),
+            "pending_width": np.array(width, np.int64),
+            "maps": np.array(list(self._maps), np.int64),
+            "flows": np.array(list(self._flows), np.int64),
+        }
+        for name, values in latest.items():
+            found[f"{name}.known"] = np.array([each[:2] for each in values], np.int64).reshape(-1, 2)
+            found[f"{name}.value"] = np.array([each[2] for each in values], np.float64)
+        found |= {f"sampler.{name}": each for name, each in self._sampler.save().items()}
+        for slot, levels in self._maps.items():
+            found |= {f"map.{slot}.{name}": each for name, each in levels.save().items()}
+        return found | {f"flow.{slot}": flow.save() for slot, flow in self._flows.items()}
+
+    def restore(self, saved: Mapping[str, NDArray[Any]]) -> None:
+        """Become the state that `save` was called on, of the same schema; every later sample is bit-equal."""
+        self._pending_ts, self._next_expiry = (int(each) for each in saved["times"])
+        self._pending = [
+            (Stream(int(each[0])), int(each[1]), tuple(each[2 : 2 + width]))
+            for each, width in zip(saved["pending"].tolist(), saved["pending_width"].tolist(), strict=True)
+        ]
+        self._sampler.restore(_below(saved, "sampler."))
+        self._rows = {(slot, Stream(each)): row for row, (slot, each) in enumerate(saved["rows"].tolist())}
+        if self._rows:
+            self._map_channels()
+        self._spot, self._interest = (
+            {
+                slot: (ts, value)
+                for (slot, ts), value in zip(
+                    saved[f"{name}.known"].tolist(), saved[f"{name}.value"].tolist(), strict=True
+                )
+            }
+            for name in ("spot", "interest")
+        )
+        self._maps.clear()
+        self._flows.clear()
+        for slot in saved["maps"].tolist():
+            self._map(slot).restore(_below(saved, f"map.{slot}."))
+        for slot in saved["flows"].tolist():
+            self._flows.setdefault(slot, HourlyFlow()).restore(saved[f"flow.{slot}"])
+
     def _put(self, ts: int, stream: Stream, venue: str, fields: tuple[float, ...]) -> None:
         if ts != self._pending_ts:
             if ts < self._pending_ts:
@@ -252,6 +306,10 @@ class MarketState:
         ]
         rows, fields, targets = np.array(found, dtype=np.int64).T
         self._targets = rows, fields, targets
+
+
+def _below(saved: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    return {name.removeprefix(prefix): each for name, each in saved.items() if name.startswith(prefix)}
 
 
 def clock_hours(ts: int) -> tuple[float, float]:
