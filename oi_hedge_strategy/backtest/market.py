@@ -1,20 +1,43 @@
 """The market as all runs saw it, and the cascades that happened in it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from nautilus_trader.model.identifiers import InstrumentId
 from numpy.typing import NDArray
 
 from oi_hedge_catalog import store
 from oi_hedge_catalog.series import BarSeries
+from oi_hedge_strategy.backtest.levels import liquidation_levels
 from oi_hedge_strategy.backtest.plan import BacktestPlan
-from oi_hedge_strategy.cascades import CascadeEvent, Side, cascade_events, label_cascades
-from oi_hedge_strategy.evaluation.records import MarketRecord
+from oi_hedge_strategy.cascades import (
+    SIDES,
+    CascadeDefinition,
+    CascadeEvent,
+    CascadeLabels,
+    HourlyMarket,
+    Side,
+    cascade_events,
+    label_cascades,
+)
+from oi_hedge_strategy.evaluation.records import LiquidationLevels, MarketRecord
 from oi_hedge_strategy.history import load_history, venue_slot
+from oi_hedge_strategy.state.schema import NANOSECONDS_PER_HOUR
 
 Floats = NDArray[np.float64]
 _Known = tuple[NDArray[np.int64], Floats]
+MAP_TIMES = 366
+
+
+@dataclass(frozen=True, slots=True)
+class Hindsight:
+    """Hold what is known of a run's market afterwards, named as in `BacktestRecord`."""
+
+    events: tuple[CascadeEvent, ...]
+    outcomes: pd.DataFrame
+    levels: LiquidationLevels
 
 
 def market_record(plan: BacktestPlan, bars: BarSeries) -> MarketRecord:
@@ -42,15 +65,48 @@ def market_record(plan: BacktestPlan, bars: BarSeries) -> MarketRecord:
     )
 
 
-def cascades_in(plan: BacktestPlan) -> tuple[CascadeEvent, ...]:
-    """Return the cascades against the exposure whose onset lies within the run."""
+def hindsight(plan: BacktestPlan, decisions: NDArray[np.int64]) -> Hindsight:
+    """
+    Return the cascades of a run, what followed each decision, and the liquidation map through time.
+
+    Parameters
+    ----------
+    plan : BacktestPlan
+        The plan.
+    decisions : int64 array, shape (n,)
+        Times of the decisions, ascending.
+
+    """
     history = load_history(plan.catalog, plan.asset, plan.settings.hedge_instrument, plan.end_ns)
-    market = history.hourly()
-    labels = label_cascades(market, plan.card.cascade)
-    definition = plan.card.cascade
+    market, definition = history.hourly(), plan.card.cascade
+    labels = label_cascades(market, definition)
     side: Side = "down" if plan.long else "up"
     events = cascade_events(market, labels, side, definition, definition.event_index)
-    return tuple(event for event in events if plan.start_ns <= event.onset_ns <= plan.end_ns)
+    within = (market.ts >= decisions[0] - NANOSECONDS_PER_HOUR) & (market.ts <= decisions[-1])
+    prices = market.close[within & np.isfinite(market.close)]
+    known = np.linspace(0, decisions.size - 1, min(decisions.size, MAP_TIMES)).astype(np.int64)
+    return Hindsight(
+        tuple(event for event in events if plan.start_ns <= event.onset_ns <= plan.end_ns),
+        outcomes_at(decisions, market, labels, definition),
+        liquidation_levels(
+            history.since(plan.warm_up_ns), plan.card.schema, decisions[known], prices.min(), prices.max()
+        ),
+    )
+
+
+def outcomes_at(
+    decisions: NDArray[np.int64], market: HourlyMarket, labels: CascadeLabels, definition: CascadeDefinition
+) -> pd.DataFrame:
+    """Return what followed the hour of each decision, as `BacktestRecord.outcomes` wants it."""
+    rows = np.searchsorted(market.ts, decisions, side="right") - 1
+    known = (rows >= 0) & (decisions - market.ts[np.maximum(rows, 0)] < NANOSECONDS_PER_HOUR)
+    return pd.DataFrame(
+        {
+            f"{side}_{hours}h": np.where(known, labels.cascade[rows, s, h], np.nan)
+            for s, side in enumerate(SIDES)
+            for h, hours in enumerate(definition.horizons_hours)
+        }
+    )
 
 
 def _by_venue(

@@ -21,7 +21,7 @@ from oi_hedge_strategy.backtest.collect import (
     find_recorder,
     find_strategy,
 )
-from oi_hedge_strategy.backtest.market import cascades_in, market_record
+from oi_hedge_strategy.backtest.market import hindsight, market_record
 from oi_hedge_strategy.backtest.node_config import run_config
 from oi_hedge_strategy.backtest.plan import BacktestPlan, iso
 from oi_hedge_strategy.evaluation.records import BacktestRecord, RunRecord
@@ -76,11 +76,12 @@ def run_backtest(plan: BacktestPlan, out: Path) -> BacktestRecord:
         progress.update()
     progress.close()
     side = "long" if plan.long else "short"
+    afterwards = hindsight(plan, decisions["ts"].to_numpy(np.int64))
     return BacktestRecord(
         market=market_record(plan, bars[0]),
         runs=runs,
         decisions=decisions,
-        events=cascades_in(plan),
+        events=afterwards.events,
         definition=plan.card.cascade,
         event_hours=plan.card.cascade.event_hours,
         asset=plan.asset,
@@ -94,6 +95,8 @@ def run_backtest(plan: BacktestPlan, out: Path) -> BacktestRecord:
         on_bar_us={"p50": float(np.percentile(timing, 50)), "p99": float(np.percentile(timing, 99))},
         notes=_notes(plan),
         quote=plan.hedge.quote_currency.code,
+        outcomes=afterwards.outcomes,
+        levels=afterwards.levels,
     )
 
 

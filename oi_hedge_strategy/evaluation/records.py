@@ -90,6 +90,28 @@ class MarketRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class LiquidationLevels:
+    """
+    Hold the liquidation map of all venues through time, each column as it was known at its time.
+
+    Parameters
+    ----------
+    ts : int64 array, shape (n,)
+        When each column was read, nanoseconds since the epoch.
+    edges : float64 array, shape (bins + 1,)
+        Edges of the price bins, ascending.
+    longs, shorts : float32 array, shape (n, bins)
+        Base coin of each side that a price in the bin would liquidate.
+
+    """
+
+    ts: Times
+    edges: Floats
+    longs: NDArray[np.float32]
+    shorts: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
 class BacktestRecord:
     """
     Hold all that a report needs.
@@ -130,6 +152,11 @@ class BacktestRecord:
         What the reader must know besides, one sentence each.
     quote : str
         Name of the quote currency, such as "USDT".
+    outcomes : DataFrame, optional
+        What followed each row of `decisions`, known only afterwards. Columns ``<side>_<hours>h``: 1 where a
+        cascade followed, 0 where none did, NaN where it is not known.
+    levels : LiquidationLevels, optional
+        The liquidation map through time.
 
     """
 
@@ -150,3 +177,5 @@ class BacktestRecord:
     on_bar_us: Mapping[str, float]
     notes: tuple[str, ...] = field(default=())
     quote: str = "quote currency"
+    outcomes: pd.DataFrame | None = None
+    levels: LiquidationLevels | None = None
