@@ -50,6 +50,7 @@ class CascadeForecast(CatalogData):
     up: list[float]
     alert_down: bool
     alert_up: bool
+    model_sha256: str
 
 
 class HedgeDecision(CatalogData):
@@ -80,6 +81,14 @@ class HedgeDecision(CatalogData):
         Signed base coin of the order that was sent, zero when none was.
     model_sha256 : str
         The hash of the model in use, empty for a rule.
+    hedge_quantity : float
+        Signed base coin of the hedge position, as the account said.
+    equity : float
+        Of the hedge account, quote currency, as the account said.
+    waiting : bool
+        Whether an order was due while the one before was still on its way.
+    trigger : str
+        What asked for the decision: ``bar`` or ``timer``.
     ts_event, ts_init : int
         The decision time.
 
@@ -96,6 +105,10 @@ class HedgeDecision(CatalogData):
         ("reason", pa.string(), False),
         ("order_quantity", pa.float64(), False),
         ("model_sha256", pa.string(), False),
+        ("hedge_quantity", pa.float64(), False),
+        ("equity", pa.float64(), False),
+        ("waiting", pa.bool_(), False),
+        ("trigger", pa.string(), False),
     )
 
     instrument_id: InstrumentId
@@ -107,3 +120,109 @@ class HedgeDecision(CatalogData):
     target: float
     rail: str
     reason: str
+    order_quantity: float
+    model_sha256: str
+    hedge_quantity: float
+    equity: float
+    waiting: bool
+    trigger: str
+
+
+class StageTiming(CatalogData):
+    """
+    Record how long each stage took from the signal to the order, nanoseconds of wall time.
+
+    Parameters
+    ----------
+    instrument_id : InstrumentId
+        The hedge instrument.
+    trigger : str
+        What asked for the decision: ``bar`` or ``timer``.
+    receive : int
+        From the receipt of the bar, or the timer's time, until the market state had taken it in.
+    features : int
+        Sampling the market state.
+    inference : int
+        Running the model and watching its drift.
+    policy : int
+        Policy, rails and target.
+    order : int, optional
+        From the decision until the execution client sent the order; ``None`` where none was sent.
+    ts_event, ts_init : int
+        The decision time.
+
+    """
+
+    FIELDS = (
+        ("trigger", pa.string(), False),
+        ("receive", pa.int64(), False),
+        ("features", pa.int64(), False),
+        ("inference", pa.int64(), False),
+        ("policy", pa.int64(), False),
+        ("order", pa.int64(), True),
+    )
+
+    trigger: str
+    receive: int
+    features: int
+    inference: int
+    policy: int
+    order: int | None
+
+
+class Alert(CatalogData):
+    """
+    Record that something a trader should know of began or ended.
+
+    Parameters
+    ----------
+    instrument_id : InstrumentId
+        The hedge instrument.
+    condition : str
+        What it is about; one alert is given each time the condition begins.
+    active : bool
+        Whether it began; otherwise it ended.
+    message : str
+        One sentence.
+    ts_event, ts_init : int
+        When.
+
+    """
+
+    FIELDS = (
+        ("condition", pa.string(), False),
+        ("active", pa.bool_(), False),
+        ("message", pa.string(), False),
+    )
+
+    condition: str
+    active: bool
+    message: str
+
+
+class SessionInput(CatalogData):
+    """
+    Record one thing that the strategy was given, in the order in which it was.
+
+    Parameters
+    ----------
+    instrument_id : InstrumentId
+        The hedge instrument, under which a session keeps all of its inputs.
+    sequence : int
+        Place in the order, from 0.
+    kind : str
+        Class name of what was given.
+    payload : str
+        Its values as JSON.
+    ts_event : int
+        Its `ts_init`.
+    ts_init : int
+        The newest `ts_event` so far: when everything up to it was known.
+
+    """
+
+    FIELDS = (("sequence", pa.int64(), False), ("kind", pa.string(), False), ("payload", pa.string(), False))
+
+    sequence: int
+    kind: str
+    payload: str

@@ -8,7 +8,7 @@ from nautilus_trader.common.component import TimeEvent
 from nautilus_trader.core.data import Data
 from nautilus_trader.model.data import Bar, BarType, DataType, FundingRateUpdate, InstrumentStatus
 from nautilus_trader.model.enums import MarketStatusAction
-from nautilus_trader.model.events import OrderFilled, OrderRejected, PositionClosed
+from nautilus_trader.model.events import OrderFilled, OrderRejected, OrderSubmitted, PositionClosed
 from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.instruments import CryptoPerpetual, Instrument
 from nautilus_trader.trading.strategy import Strategy
@@ -21,6 +21,8 @@ from oi_hedge_strategy.hedging.desk import Decision, HedgeDesk
 from oi_hedge_strategy.hedging.exposure import ExposureReader
 from oi_hedge_strategy.history import doubled_slots, is_spot, venue_slot
 from oi_hedge_strategy.inputs import INPUTS, inputs_seen
+from oi_hedge_strategy.live.timing import StageTimer
+from oi_hedge_strategy.records import StageTiming
 from oi_hedge_strategy.times import parse_time_ns
 
 _HALTS = (
@@ -66,12 +68,14 @@ class OIHedgeStrategy(Strategy):
         self._desk: HedgeDesk
         self._book: HedgeBook
         self._exposure: ExposureReader
+        self._timer: StageTimer
         self._sources: dict[InstrumentId, tuple[str, bool]] = {}
 
     def on_start(self) -> None:
         """Check instruments and model, then subscribe."""
         hedge = self._hedge_instrument()
         self._book = HedgeBook(self, hedge, self.config.rails.hard_stop)
+        self._timer = StageTimer(hedge.id, lambda timing: self.publish_data(DataType(StageTiming), timing))
         self._exposure = ExposureReader(self.config.exposure, self.cache, hedge.base_currency, self.id)
         self._desk = HedgeDesk(
             self.config, hedge, self._slots(hedge), max(self._active_from, self.clock.timestamp_ns())
@@ -96,7 +100,7 @@ class OIHedgeStrategy(Strategy):
         venue, spot = self._sources[bar.bar_type.instrument_id]
         self._desk.on_bar(venue, spot, bar.ts_init, bar.high, bar.low, bar.close, bar.volume)
         if bar.bar_type == self.config.bar_type:
-            self._decide(bar.ts_init)
+            self._decide(bar.ts_init, "bar")
             self.bars_seen += 1
             self.decision_ns.append(perf_counter_ns() - started)
 
@@ -118,6 +122,11 @@ class OIHedgeStrategy(Strategy):
         """Note whether the hedge venue trades."""
         if data.instrument_id == self._book.instrument_id:
             self._desk.halted = data.action in _HALTS
+
+    def on_order_submitted(self, event: OrderSubmitted) -> None:
+        """Note how long a hedge order took to leave."""
+        if not self._book.is_stop(event.client_order_id):
+            self._timer.sent(event.ts_event)
 
     def on_order_filled(self, event: OrderFilled) -> None:
         """Move the hard stop with the position; cool down after the stop itself was hit."""
@@ -151,21 +160,25 @@ class OIHedgeStrategy(Strategy):
             self.clock.cancel_timer(_TIMER)
 
     def _on_timer(self, event: TimeEvent) -> None:
-        self._decide(event.ts_event)
+        self._decide(event.ts_event, "timer")
 
-    def _decide(self, now: int) -> None:
+    def _decide(self, asked: int, trigger: str) -> None:
+        now = self._desk.known_at(asked)
         if now < self._active_from or not self._desk.price > 0.0:
             return
+        received = self.clock.timestamp_ns() - asked
         price = self._desk.price
         exposure = self._exposure.read(price)
         decision = self._desk.decide(now, exposure, self._book.quantity(price), self._book.equity(price))
-        ordered = 0.0
-        if decision.trades and not self._desk.halted and not self._book.is_busy():
+        ordered, decided_at = 0.0, self.clock.timestamp_ns()
+        waiting = decision.trades and not self._desk.halted and self._book.is_busy()
+        if decision.trades and not self._desk.halted and not waiting:
             ordered = self._book.move_to(decision.target_quantity, price)
             if ordered:
                 self._desk.record_order(now, ordered, exposure)
-        self._publish(decision, ordered, now)
+        self._publish(decision, ordered, now, waiting, trigger)
         self._announce(decision)
+        self._timer.decided(trigger, (received, *decision.stage_ns), bool(ordered), decided_at, now)
 
     def _announce(self, decision: Decision) -> None:
         """Say once which rail holds the hedge, and what happened to the model."""
@@ -179,11 +192,11 @@ class OIHedgeStrategy(Strategy):
             else:
                 self.log.info("no rail acts any more")
 
-    def _publish(self, decision: Decision, ordered: float, now: int) -> None:
+    def _publish(self, decision: Decision, ordered: float, now: int, waiting: bool, trigger: str) -> None:
         forecast = decision.forecast_record(self._book.instrument_id, now)
         if forecast is not None:
             self.publish_data(DataType(type(forecast)), forecast)
-        record = decision.record(self._book.instrument_id, ordered, now)
+        record = decision.record(self._book.instrument_id, ordered, now, waiting, trigger)
         self.publish_data(DataType(type(record)), record)
 
     def _hedge_instrument(self) -> CryptoPerpetual:

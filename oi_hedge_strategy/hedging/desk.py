@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
+from time import perf_counter_ns
 
 import msgspec
 from nautilus_trader.model.identifiers import InstrumentId
@@ -13,14 +14,15 @@ from oi_hedge_strategy.config import OIHedgeConfig
 from oi_hedge_strategy.forecast.model import Forecast
 from oi_hedge_strategy.hedging.config import PolicyConfig
 from oi_hedge_strategy.hedging.model_in_use import ModelInUse
-from oi_hedge_strategy.hedging.policy import RulePolicy, Wish
+from oi_hedge_strategy.hedging.observed import Observed
+from oi_hedge_strategy.hedging.policy import RulePolicy, Wish, forecast_policy
 from oi_hedge_strategy.hedging.rail_records import RailInput, RailVerdict
 from oi_hedge_strategy.hedging.rails import Rails, ratio_to_quantity
 from oi_hedge_strategy.hedging.target import with_hysteresis, worth_trading
 from oi_hedge_strategy.history import feed
 from oi_hedge_strategy.margin import MarginSchedule
 from oi_hedge_strategy.records import CascadeForecast, HedgeDecision
-from oi_hedge_strategy.state import MarketState, Snapshot, StateSchema, Stream
+from oi_hedge_strategy.state import MarketState, StateSchema, Stream
 
 _MINUTE_NS = 60_000_000_000
 _NEAR = 0.10
@@ -42,13 +44,20 @@ class Decision:
     alerts: tuple[bool, bool]
     horizons_hours: tuple[int, ...]
     model_sha256: str
+    hedge_quantity: float
+    equity: float
+    stage_ns: tuple[int, int, int]
+    """What sampling the state, running the model, and policy and rails took."""
 
-    def record(self, instrument_id: InstrumentId, ordered: float, now: int) -> HedgeDecision:
+    def record(
+        self, instrument_id: InstrumentId, ordered: float, now: int, waiting: bool = False, trigger: str = ""
+    ) -> HedgeDecision:
         """Return the decision as it is published."""
         reasons = [text for text in (self.wish.reason, self.verdict.reason) if text]
         return HedgeDecision(
             instrument_id, self.exposure, self.price, self.held, self.wish.ratio, self.verdict.ratio,
-            self.target, self.verdict.decided_by, "; ".join(reasons), ordered, self.model_sha256, now, now,
+            self.target, self.verdict.decided_by, "; ".join(reasons), ordered, self.model_sha256,
+            self.hedge_quantity, self.equity, waiting, trigger, now, now,
         )  # fmt: skip
 
     def forecast_record(self, instrument_id: InstrumentId, now: int) -> CascadeForecast | None:
@@ -89,7 +98,7 @@ class HedgeDesk:
         self._config = config
         self._hedge_venue = hedge.id.venue.value
         self._step = hedge.size_increment.as_double() * hedge.multiplier.as_double()
-        self._model = ModelInUse(config, start_ns) if config.policy.kind == "kelly" else None
+        self._model = ModelInUse(config, start_ns) if config.policy.needs_model else None
         self.schema = self._model.schema if self._model is not None else StateSchema(venues)
         _check_bars(config, self.schema)
         self._state = MarketState(self.schema)
@@ -107,7 +116,7 @@ class HedgeDesk:
         self, venue: str, spot: bool, ts: int, high: float, low: float, close: float, volume: float
     ) -> None:
         """Take in a bar; one with a price that cannot be is left out, and ages the feed."""
-        high, low, close, ts = float(high), float(low), float(close), self._in_order(ts)
+        high, low, close, ts = float(high), float(low), float(close), self.known_at(ts)
         if not (0.0 < low <= close <= high and isfinite(high)):
             return
         self._state.update_bar(venue, spot, ts, high, low, close, float(volume))
@@ -116,14 +125,14 @@ class HedgeDesk:
 
     def on_open_interest(self, venue: str, ts: int, quantity: float) -> None:
         """Take in open interest; a value that cannot be is left out, and ages the feed."""
-        ts = self._in_order(ts)
+        ts = self.known_at(ts)
         if isfinite(quantity) and quantity >= 0.0:
             self._state.update_open_interest(venue, ts, quantity)
             self._interest_ts = ts
 
     def on_funding(self, venue: str, ts: int, rate: float, interval_minutes: float | None) -> None:
         """Take in a funding rate; one without its interval says nothing about cost and is left out."""
-        ts = self._in_order(ts)
+        ts = self.known_at(ts)
         if interval_minutes and isfinite(rate):
             self._state.update_funding(venue, ts, rate, interval_minutes)
             if venue == self._hedge_venue:
@@ -131,9 +140,14 @@ class HedgeDesk:
 
     def on_input(self, stream: Stream, venue: str, ts: int, fields: Sequence[float]) -> None:
         """Take in a further input; liquidations that cannot be are left out, other unknown values masked."""
-        ts = self._in_order(ts)
+        ts = self.known_at(ts)
         if stream is not Stream.LIQUIDATIONS or all(isfinite(each) and each >= 0.0 for each in fields):
             feed(self._state, stream, venue, ts, fields)
+
+    def known_at(self, ts: int) -> int:
+        """Return `ts`, or the newest time seen: an event that comes late is known from then on."""
+        self._newest = max(self._newest, ts)
+        return self._newest
 
     @property
     def channels_seen(self) -> tuple[str, ...]:
@@ -158,17 +172,16 @@ class HedgeDesk:
             Of the hedge account, quote currency.
 
         """
-        now = self._in_order(now)
-        snapshot = self._state.sample(now)
-        forecast, problem = self._predict(snapshot, now)
+        now = self.known_at(now)
         long = exposure >= 0.0
+        seen = self._observe(now, long)
+        started = perf_counter_ns()
         ratio = -hedge_quantity / exposure if exposure else 0.0
         held = min(max(ratio, 0.0), self._config.policy.max_hedge_ratio)
-        pays = -self._funding_8h if long else self._funding_8h
-        wish = self._wish(snapshot, forecast, exposure, pays, problem)
+        pays = -seen.funding_8h if long else seen.funding_8h
+        wish = self._wish(seen, now, exposure, pays)
         smooth = with_hysteresis(wish.ratio, held, self._config.execution)
-        given = self._rail_input(now, exposure, held, equity, problem, snapshot, pays)
-        verdict = self.rails.apply(smooth, given)
+        verdict = self.rails.apply(smooth, self._rail_input(seen, now, exposure, held, equity, pays))
         forced = any(action.after < action.before for action in verdict.actions)
         moves = worth_trading(verdict.ratio, held, forced, self._config.execution)
         target = verdict.ratio if moves else held
@@ -176,10 +189,9 @@ class HedgeDesk:
         misplaced = hedge_quantity != 0.0 and (exposure == 0.0 or ratio < 0.0)
         excessive = ratio - held > 0.0 and ratio - held >= self._config.execution.min_adjustment
         return Decision(
-            exposure, self.price, held, wish, verdict, target, quantity, moves or misplaced or excessive,
-            forecast, self._model.alerts(forecast) if self._model else (False, False),
-            self._model.card.cascade.horizons_hours if self._model else (),
-            self._model.sha256 if self._model else "",
+            exposure, seen.price, held, wish, verdict, target, quantity, moves or misplaced or excessive,
+            seen.forecast, seen.alerts, seen.horizons_hours, seen.model_sha256, hedge_quantity, equity,
+            (*seen.took_ns, perf_counter_ns() - started),
         )  # fmt: skip
 
     def take_notices(self) -> list[str]:
@@ -195,54 +207,66 @@ class HedgeDesk:
         if self._model is not None:
             self._model.restore(saved)
 
-    def _in_order(self, ts: int) -> int:
-        """Return `ts`, or the newest time seen: an event that comes late is known from then on."""
-        self._newest = max(self._newest, ts)
-        return self._newest
+    def _observe(self, now: int, long: bool) -> Observed:
+        """Return what the market and the model say now, and the rule for the exposure's side."""
+        started, model = perf_counter_ns(), self._model
+        snapshot = self._state.sample(now)
+        sampled = perf_counter_ns()
+        below, above = snapshot.liquidation_map[0, :, : self._near].sum(axis=1).tolist()
+        market = (
+            self.price, _age(now, self._price_ts), _age(now, self._interest_ts), (below, above),
+            self._funding_8h,
+        )  # fmt: skip
+        if model is None:
+            assert self._rule is not None
+            return Observed(*market, rule=self._rule.wish(snapshot, long), took_ns=(sampled - started, 0))
+        forecast, problem = model.forecast(snapshot, now)
+        predicted = perf_counter_ns()
+        return Observed(
+            *market,
+            rule=self._rule.wish(snapshot, long) if self._rule is not None and model.demoted else None,
+            forecast=forecast,
+            problem=problem,
+            demoted=model.demoted,
+            alerts=model.alerts(forecast),
+            horizons_hours=model.card.cascade.horizons_hours,
+            model_sha256=model.sha256,
+            took_ns=(sampled - started, predicted - sampled),
+        )
 
-    def _predict(self, snapshot: Snapshot, now: int) -> tuple[Forecast | None, str]:
-        """Return a usable forecast, or None and why there is none."""
-        return self._model.forecast(snapshot, now) if self._model is not None else (None, "")
+    def _policy(self, now: int) -> PolicyConfig:
+        """Return the policy in force."""
+        return self._config.policy
 
-    def _wish(
-        self, snapshot: Snapshot, forecast: Forecast | None, exposure: float, pays: float, problem: str
-    ) -> Wish:
+    def _wish(self, seen: Observed, now: int, exposure: float, pays: float) -> Wish:
         if exposure == 0.0:
             return Wish(0.0, "no exposure")
-        if self._model is not None:
-            if forecast is None:
-                return Wish(0.0, problem)
-            if not self._model.demoted:
-                return self._model.wish(forecast, exposure > 0.0, pays)
+        if seen.model_sha256:
+            if seen.forecast is None:
+                return Wish(0.0, seen.problem)
+            if not seen.demoted:
+                policy = forecast_policy(self._policy(now), seen.horizons_hours)
+                return policy.wish(seen.forecast, exposure > 0.0, pays)
             if self._config.drift.on_drift == "flatten":
-                return Wish(0.0, f"model demoted, {self._model.demoted}; flatten")
-        assert self._rule is not None
-        found = self._rule.wish(snapshot, exposure > 0.0)
-        if self._model is None:
-            return found
-        return Wish(found.ratio, f"model demoted, {self._model.demoted}; {found.reason}")
+                return Wish(0.0, f"model demoted, {seen.demoted}; flatten")
+        assert seen.rule is not None
+        if not seen.model_sha256:
+            return seen.rule
+        return Wish(seen.rule.ratio, f"model demoted, {seen.demoted}; {seen.rule.reason}")
 
     def _rail_input(
-        self,
-        now: int,
-        exposure: float,
-        held: float,
-        equity: float,
-        problem: str,
-        snapshot: Snapshot,
-        pays: float,
+        self, seen: Observed, now: int, exposure: float, held: float, equity: float, pays: float
     ) -> RailInput:
-        near = snapshot.liquidation_map[0, :, : self._near].sum(axis=1)
-        risk, total = float(near[0 if exposure >= 0.0 else 1]), float(near.sum())
+        risk, total = seen.near[0 if exposure >= 0.0 else 1], sum(seen.near)
         return RailInput(
             now=now,
             exposure=exposure,
             held=held,
-            price=self.price,
+            price=seen.price,
             equity=equity,
-            model_problem=problem,
-            price_age_minutes=_age(now, self._price_ts),
-            open_interest_age_minutes=_age(now, self._interest_ts),
+            model_problem=seen.problem,
+            price_age_minutes=seen.price_age_minutes,
+            open_interest_age_minutes=seen.open_interest_age_minutes,
             halted=self.halted,
             side_at_risk=risk / total if total > 0.0 else 0.0,
             share_at_risk=risk,
@@ -252,7 +276,7 @@ class HedgeDesk:
 
 def _rule(config: OIHedgeConfig) -> PolicyConfig:
     """Return the policy of the rule: the configured one, or what takes over from a demoted model."""
-    if config.policy.kind != "kelly":
+    if not config.policy.needs_model:
         return config.policy
     return msgspec.structs.replace(config.policy, kind="open_interest_rule")
 

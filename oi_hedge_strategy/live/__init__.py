@@ -1,0 +1,1 @@
+"""Paper and live runs: the node, its venues, the ledger."""
