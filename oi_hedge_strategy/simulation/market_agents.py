@@ -15,11 +15,11 @@ from oi_hedge_strategy.simulation.market_config import (
     STEPS_PER_HOUR,
     WARM_UP_DAYS,
     SimulatedMarketConfig,
-    half_life_decay,
 )
 from oi_hedge_strategy.simulation.market_news import DayInputs, Outside
 from oi_hedge_strategy.simulation.market_positions import SIDES, PositionBook
 from oi_hedge_strategy.simulation.market_record import StepRecord
+from oi_hedge_strategy.simulation.market_state import AgentState, Pace
 
 Array = NDArray[np.float64]
 COHORT_HOURS = 3
@@ -33,6 +33,8 @@ PREMIUM_NOISE = 0.0001
 HIGHEST_EXIT_RATE = 0.2
 HIGHEST_FUNDING_EXIT = 0.1
 LEAST_ORDER = 1e-7
+Watch = Callable[[int, StepRecord], None]
+"""Called after each recorded step with its row and the record so far."""
 EDGES = np.array([BANDS[0][0], *(band[1] for band in BANDS)])
 
 
@@ -52,58 +54,48 @@ class AgentMarket:
     """
 
     def __init__(self, config: SimulatedMarketConfig, asset: str, universe: int = 0) -> None:
-        agents, prices = config.agents, config.prices
-        self._agents, self._prices = agents, prices
+        self._agents, self._prices = config.agents, config.prices
         self._days = config.days
         self._bar_steps = config.bar_minutes // STEP_MINUTES
-        self._outside = Outside(config, asset, universe)
-        venues = list(config.venues.values())
-        self._shares = np.array([venue.share for venue in venues])
-        self._arbitrage = np.array(
-            [half_life_decay(venue.arbitrage_minutes / STEP_MINUTES) for venue in venues]
-        )
+        self.outside = Outside(config, asset, universe)
+        self._pace = Pace.of(config)
+        venues = len(config.venues)
+        self._shares = np.array([venue.share for venue in config.venues.values()])
+        agents = config.agents
         effective = np.array(agents.leverage) / (1.0 + np.array(agents.margin_buffer))
         cohorts = COHORT_DAYS * 24 // COHORT_HOURS
-        self.book = PositionBook(
-            len(venues), effective, np.array(agents.leverage_shares), agents.mmr, cohorts
-        )
+        self.book = PositionBook(venues, effective, np.array(agents.leverage_shares), agents.mmr, cohorts)
         self._by_side = np.zeros((2, 1))
-        self._hold = 1.0 / (agents.hold_days * STEPS_PER_DAY)
-        self._trend_decay = half_life_decay(agents.trend_days * STEPS_PER_DAY)
-        self._hour_decay = half_life_decay(STEPS_PER_HOUR)
-        self._fear_decay = half_life_decay(agents.fear_hours * STEPS_PER_HOUR)
-        self._stress_decay = half_life_decay(prices.stress_hours * STEPS_PER_HOUR)
-        self._recovery = half_life_decay(prices.recovery_hours * STEPS_PER_HOUR)
-        self._pull = 1.0 - half_life_decay(prices.anchor_days * STEPS_PER_DAY)
-        self._step_drift = prices.drift / (365 * STEPS_PER_DAY)
         self._anchor = self._fundamental = self._log_price = math.log(ASSET_SCALES[asset].price)
         self._dislocation = self._trend = self._hour_return = self._fear = self._stress = self._lead = 0.0
-        self._basis = np.zeros(len(venues))
-        self._mark = np.full(len(venues), ASSET_SCALES[asset].price)
-        self._direction = np.repeat(SIDES, len(venues))
+        self._basis = np.zeros(venues)
+        self._mark = np.full(venues, ASSET_SCALES[asset].price)
+        self._direction = np.repeat(SIDES, venues)
         self._exits: Array | None = None
         self._forced: Array | None = None
         self._net_flow = 0.0
         self._liquidating = False
-        self.backlog = np.zeros((2, len(venues)))
+        self.backlog = np.zeros((2, venues))
         """Liquidated quantity not yet executed, shape (2, venues)."""
 
-    def run(self, progress: Callable[[], None]) -> StepRecord:
+    def run(self, progress: Callable[[], None], watch: Watch | None = None) -> StepRecord:
         """Warm the books up, then return every step of the configured days; call `progress` daily."""
         record = StepRecord.empty(self._days, len(self._shares), self._bar_steps)
         spare = StepRecord.empty(1, len(self._shares), self._bar_steps)
         for _ in range(WARM_UP_DAYS):
-            self.run_day(self._outside.day(), spare, 0)
+            self.run_day(self.outside.day(), spare, 0)
             progress()
         record.first_index = spare.index[-1]
         record.first_premium = spare.premium[-1]
         for day in range(self._days):
-            self.run_day(self._outside.day(), record, day * STEPS_PER_DAY)
+            self.run_day(self.outside.day(), record, day * STEPS_PER_DAY, watch)
             progress()
         return record
 
-    def run_day(self, inputs: DayInputs, record: StepRecord, first: int) -> None:
-        """Advance one day and write it to `record` from row `first` on."""
+    def run_day(
+        self, inputs: DayInputs, record: StepRecord, first: int, watch: Watch | None = None
+    ) -> None:
+        """Advance one day and write it to `record` from row `first` on; `watch` sees every step."""
         record.volume_noise[first : first + STEPS_PER_DAY] = inputs.volume_noise
         record.hedged[first : first + STEPS_PER_DAY] = self._agents.hedged * self._shares * inputs.hedged
         news = zip(inputs.diffusion.tolist(), inputs.jumps.tolist(), strict=True)
@@ -127,6 +119,31 @@ class AgentMarket:
             record.speculative[row] = self.book.total + self.backlog
             if (row + 1) % self._bar_steps == 0:
                 record.levels[row // self._bar_steps] = self.book.levels(math.exp(self._log_price), EDGES)
+            if watch is not None:
+                watch(row, record)
+
+    def state(self, record: StepRecord, row: int) -> AgentState:
+        """Return a copy of everything that the next steps depend on, as it stands after step `row`."""
+        nothing = np.zeros_like(self.backlog)
+        since = (row + 1) // FUNDING_STEPS * FUNDING_STEPS
+        return AgentState(
+            step=row + 1,
+            book=self.book.state(),
+            backlog=self.backlog.copy(),
+            exits=nothing if self._exits is None else self._exits.copy(),
+            basis=self._basis.copy(),
+            mark=self._mark.copy(),
+            premium_sum=record.premium[since : row + 1].sum(axis=0),
+            anchor=self._anchor,
+            fundamental=self._fundamental,
+            log_price=self._log_price,
+            dislocation=self._dislocation,
+            trend=self._trend,
+            hour_return=self._hour_return,
+            fear=self._fear,
+            stress=self._stress,
+            lead=self._lead,
+        )
 
     def _trade(self, record: StepRecord, row: int, opened: Array) -> None:
         """Open, close and execute liquidations; leave the net order flow for the price to follow."""
@@ -146,7 +163,7 @@ class AgentMarket:
         """Return new positions, shape (2, venues): the crowd follows the trend, fear keeps it away."""
         agents = self._agents
         mood = sentiment + agents.trend_weight * math.tanh(self._trend / agents.trend_scale)
-        calm = self._hold / (1.0 + agents.fear_gain * self._fear)
+        calm = self._pace.hold / (1.0 + agents.fear_gain * self._fear)
         tilt = math.exp(agents.mood_gain * agents.mood_cap * math.tanh(mood / agents.mood_cap))
         self._by_side[0, 0] = calm * agents.long_capacity * tilt
         self._by_side[1, 0] = calm * agents.short_capacity / tilt
@@ -155,8 +172,8 @@ class AgentMarket:
     def _exit_rates(self) -> Array:
         """Return closing rates, shape (2, 1): holders leave in time, losers stop out, winners take profit."""
         percent = self._hour_return * 100.0
-        losing = self._hold * (1.0 + self._agents.stop_gain * abs(percent))
-        winning = self._hold * (1.0 + self._agents.profit_gain * abs(percent))
+        losing = self._pace.hold * (1.0 + self._agents.stop_gain * abs(percent))
+        winning = self._pace.hold * (1.0 + self._agents.profit_gain * abs(percent))
         long_rate, short_rate = (losing, winning) if percent < 0.0 else (winning, losing)
         return np.array([[min(long_rate, HIGHEST_EXIT_RATE)], [min(short_rate, HIGHEST_EXIT_RATE)]])
 
@@ -180,22 +197,22 @@ class AgentMarket:
     def _form_price(self, news: float, venue_noise: Array) -> None:
         """Move fundamental value, dislocation and venue basis by news and by net order flow."""
         prices = self._prices
-        self._basis = self._basis * self._arbitrage + venue_noise
+        self._basis = self._basis * self._pace.arbitrage + venue_noise
         impact = prices.trade_impact * self._net_flow
         liquidated = 0.0
         if self._forced is not None:
             impact += self._forced_impact(self._forced)
             liquidated = float(self._forced.sum())
-        self._anchor += self._step_drift
-        reversion = self._pull * (self._anchor - self._fundamental)
+        self._anchor += self._pace.drift
+        reversion = self._pace.pull * (self._anchor - self._fundamental)
         self._fundamental += news + prices.permanent * impact + reversion
-        self._dislocation = self._dislocation * self._recovery + (1.0 - prices.permanent) * impact
+        self._dislocation = self._dislocation * self._pace.recovery + (1.0 - prices.permanent) * impact
         before, self._log_price = self._log_price, self._fundamental + self._dislocation
         change = self._log_price - before
-        self._trend = self._trend * self._trend_decay + change
-        self._hour_return = self._hour_return * self._hour_decay + change
-        self._fear = self._fear * self._fear_decay + liquidated
-        self._stress = self._stress * self._stress_decay + liquidated
+        self._trend = self._trend * self._pace.trend + change
+        self._hour_return = self._hour_return * self._pace.hour + change
+        self._fear = self._fear * self._pace.fear + liquidated
+        self._stress = self._stress * self._pace.stress + liquidated
         self._lead = LEAD_DECAY * self._lead + prices.premium_lead * impact
 
     def _forced_impact(self, forced: Array) -> float:

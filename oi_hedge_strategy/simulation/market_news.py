@@ -22,7 +22,7 @@ ACTIVITY_DAYS = 10
 
 @dataclass(frozen=True)
 class DayInputs:
-    """One day of outside inputs in 5-minute steps.
+    """One day of outside inputs in 5-minute steps; of many paths, a path axis follows that of the steps.
 
     Parameters
     ----------
@@ -57,13 +57,32 @@ class MeanReverting:
     def __init__(self, sd: float, half_life: float, width: int) -> None:
         self._decay = half_life_decay(half_life)
         self._kick = sd * float(np.sqrt(1.0 - self._decay**2))
-        self._value = np.zeros(width)
+        self._path = np.zeros((1, width))
 
     def advance(self, noise: Array) -> Array:
         """Return the path for standard normal `noise`, shape (steps, width)."""
+        self._path = self._follow(self._path[-1], noise)
+        return self._path
+
+    def branch(self, step: int, noise: Array) -> Array:
+        """
+        Return further paths from a step of the last block, which itself stays as it is.
+
+        Parameters
+        ----------
+        step : int
+            The last step that all paths share, counted within the last block.
+        noise : Array, shape (steps, paths, width)
+            Standard normal.
+
+        """
+        steps, paths, width = noise.shape
+        start = np.tile(self._path[step], paths)
+        return self._follow(start, noise.reshape(steps, paths * width)).reshape(noise.shape)
+
+    def _follow(self, start: Array, noise: Array) -> Array:
         powers = self._decay ** np.arange(1, len(noise) + 1)[:, None]
-        path: Array = powers * (self._value + np.cumsum(self._kick * noise / powers, axis=0))
-        self._value = path[-1]
+        path: Array = powers * (start + np.cumsum(self._kick * noise / powers, axis=0))
         return path
 
 
@@ -116,11 +135,9 @@ class Outside:
         blend = weight * shared + np.sqrt(1.0 - weight**2) * own[:, :4]
         slow = self._slow.advance(blend[:, 1:2])[:, 0]
         fast = self._fast.advance(blend[:, 2:3])[:, 0]
-        variance = self._prices.slow_volatility_sd**2 + self._prices.fast_volatility_sd**2
-        volatility = self._step_volatility * np.exp(slow + fast - variance)
         activity = self._shares * np.exp(self._activity.advance(by_venue[:, 1]))
         return DayInputs(
-            diffusion=volatility * blend[:, 0],
+            diffusion=self._volatility(slow + fast) * blend[:, 0],
             jumps=self._jumps(),
             sentiment=self._sentiment_mean + self._sentiment.advance(blend[:, 3:4])[:, 0],
             premium_noise=own[:, 4],
@@ -130,17 +147,57 @@ class Outside:
             venue_noise=self._noise * by_venue[:, 2],
         )
 
+    def branch(self, step: int, steps: int, paths: int, random: np.random.Generator) -> DayInputs:
+        """
+        Return fresh inputs that continue the last day from one of its steps, for many paths.
+
+        The streams of the market itself are not touched. For one asset the common and the own part of its
+        news cannot be told apart, so both are drawn as one.
+
+        Parameters
+        ----------
+        step : int
+            The last step that all paths share, counted within the day.
+        steps, paths : int
+            Length and number of the paths.
+        random : Generator
+            Of the paths.
+
+        """
+        venues = len(self._shares)
+        blend = random.standard_normal((5, steps, paths))
+        by_venue = random.standard_normal((3, steps, paths, venues))
+        level = self._slow.branch(step, blend[1][..., None]) + self._fast.branch(step, blend[2][..., None])
+        activity = self._shares * np.exp(self._activity.branch(step, by_venue[1]))
+        mood = self._sentiment.branch(step, blend[3][..., None])[..., 0]
+        return DayInputs(
+            diffusion=self._volatility(level[..., 0]) * blend[0],
+            jumps=self._jump_scale * self._news(random, (steps, paths)),
+            sentiment=self._sentiment_mean + mood,
+            premium_noise=blend[4],
+            volume_noise=np.zeros((steps, paths)),
+            hedged=np.exp(self._hedged.branch(step, by_venue[0])),
+            activity=activity / activity.sum(axis=-1, keepdims=True),
+            venue_noise=self._noise * by_venue[2],
+        )
+
+    def _volatility(self, level: Array) -> Array:
+        """Return the volatility of a step for the sum of both log levels."""
+        variance = self._prices.slow_volatility_sd**2 + self._prices.fast_volatility_sd**2
+        volatility: Array = self._step_volatility * np.exp(level - variance)
+        return volatility
+
     def _jumps(self) -> Array:
         """Return log returns of news: mostly common, some the asset's own."""
         common, own = self._news(self._shared), self._news(self._own)
         taken = self._shared.random(STEPS_PER_DAY) < self._prices.common
         return self._jump_scale * np.where(taken, common, own)
 
-    def _news(self, random: np.random.Generator) -> Array:
+    def _news(self, random: np.random.Generator, shape: tuple[int, ...] = (STEPS_PER_DAY,)) -> Array:
         prices = self._prices
-        arrivals = random.random((STEPS_PER_DAY, 2)) * STEPS_PER_DAY
-        sizes = random.laplace(size=(STEPS_PER_DAY, 2))
-        small = np.where(arrivals[:, 0] < prices.small_news_per_day, prices.small_news * sizes[:, 0], 0.0)
-        large = np.where(arrivals[:, 1] < prices.large_news_per_day, prices.large_news * sizes[:, 1], 0.0)
+        arrivals = random.random((*shape, 2)) * STEPS_PER_DAY
+        sizes = random.laplace(size=(*shape, 2))
+        small = np.where(arrivals[..., 0] < prices.small_news_per_day, prices.small_news * sizes[..., 0], 0.0)
+        large = np.where(arrivals[..., 1] < prices.large_news_per_day, prices.large_news * sizes[..., 1], 0.0)
         path: Array = small + large
         return path

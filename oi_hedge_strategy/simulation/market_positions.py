@@ -1,5 +1,7 @@
 """Leveraged positions as cohorts of entry time, side, venue and leverage, each with its liquidation price."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,6 +30,35 @@ def liquidation_factors(leverage: Array, mmr: float) -> Array:
 
     """
     return np.array([[liquidation_price(1.0, float(x), mmr, side) for x in leverage] for side in (1, -1)])
+
+
+@dataclass(frozen=True, eq=False)
+class BookState:
+    """
+    Hold a copy of a position book.
+
+    Parameters
+    ----------
+    quantity, signed_level : Array, shape (cohorts, 2, venues, leverages)
+        Open quantity and liquidation price times the side's sign.
+    frontier, total : Array, shape (2, venues)
+        No signed level lies above the frontier; open quantity.
+    slot : int
+        The cohort that is being filled.
+    factors : Array, shape (2, 1, leverages)
+        Signed liquidation price over entry price.
+    shares : Array, shape (leverages,)
+        How entries divide over the leverages.
+
+    """
+
+    quantity: Array
+    signed_level: Array
+    frontier: Array
+    total: Array
+    slot: int
+    factors: Array
+    shares: Array
 
 
 class PositionBook:
@@ -120,6 +151,18 @@ class PositionBook:
             return None
         self.total -= quantity
         return quantity
+
+    def state(self) -> BookState:
+        """Return a copy of all positions."""
+        return BookState(
+            quantity=self._raw * self._scale[:, :, None],
+            signed_level=self._signed_level.copy(),
+            frontier=self._frontier.copy(),
+            total=self.total.copy(),
+            slot=self._slot,
+            factors=self._factors,
+            shares=self._shares,
+        )
 
     def levels(self, price: float, edges: Array) -> Array:
         """
