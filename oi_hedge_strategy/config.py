@@ -34,6 +34,9 @@ class OIHedgeConfig(StrategyConfig, frozen=True):
         default.
     open_interest_client : ClientId
         The data client that open interest is subscribed from.
+    funding_client : ClientId, optional
+        The data client that funding rates and the instruments' status are subscribed from; the venue's own by
+        default.
     exposure : ExposureConfig
         What is hedged.
     policy : PolicyConfig
@@ -58,6 +61,7 @@ class OIHedgeConfig(StrategyConfig, frozen=True):
     models: str = ""
     instrument_ids: tuple[InstrumentId, ...] = ()
     open_interest_client: ClientId = ClientId("OI")
+    funding_client: ClientId | None = None
     exposure: ExposureConfig = ExposureConfig()
     policy: PolicyConfig = PolicyConfig()
     rails: RailsConfig = RailsConfig()

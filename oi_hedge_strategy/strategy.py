@@ -245,8 +245,8 @@ class OIHedgeStrategy(Strategy):
         self.subscribe_bars(BarType(instrument_id, bars.spec, bars.aggregation_source))
         if self._sources[instrument_id][1]:
             return
-        self.subscribe_funding_rates(instrument_id)
-        self.subscribe_instrument_status(instrument_id)
+        self.subscribe_funding_rates(instrument_id, client_id=self.config.funding_client)
+        self.subscribe_instrument_status(instrument_id, client_id=self.config.funding_client)
         kind = DataType(OpenInterestUpdate)
         self.subscribe_data(kind, client_id=self.config.open_interest_client, instrument_id=instrument_id)
 
