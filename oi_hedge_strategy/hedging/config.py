@@ -39,13 +39,19 @@ class PolicyConfig(NautilusConfig, frozen=True):
     Parameters
     ----------
     kind : str
-        "kelly" (needs a model), or one of the baselines "constant", "open_interest_rule", "stop_loss".
+        "kelly" or "log_growth" (need a model), or one of the rules "constant", "open_interest_rule",
+        "stop_loss".
     max_hedge_ratio : float
         Upper bound of the hedge ratio, within [0, 1].
     knots : tuple of (probability, multiplier)
         Confidence multiplier, piecewise linear, ascending from probability zero.
     max_kelly : float
         Cap of the Kelly fraction, in units of the exposure.
+    loss_aversion : float
+        How much more an avoided loss is worth than a kept gain of the same size, at least 1: how much to
+        hedge, which no forecast can say. The odds of a cascade are multiplied by it before they are sized.
+    exposure_over_equity : float
+        The exposure over the whole book's equity; "log_growth" needs it, no other kind.
     round_trip_cost : float
         Fees and slippage to open and close the hedge, as a fraction of its notional.
     constant_ratio : float
@@ -58,14 +64,21 @@ class PolicyConfig(NautilusConfig, frozen=True):
 
     """
 
-    kind: Literal["kelly", "constant", "open_interest_rule", "stop_loss"] = "kelly"
+    kind: Literal["kelly", "log_growth", "constant", "open_interest_rule", "stop_loss"] = "kelly"
     max_hedge_ratio: float = 1.0
     knots: tuple[tuple[float, float], ...] = ((0.0, 0.0), (0.5, 0.25), (0.8, 0.60))
     max_kelly: float = 2.0
+    loss_aversion: float = 1.0
+    exposure_over_equity: float = 1.0
     round_trip_cost: float = 0.0014
     constant_ratio: float = 0.0
     rule_open_interest_rise: float = 0.05
     stop_fall: float = 0.05
+
+    @property
+    def needs_model(self) -> bool:
+        """Return whether the policy sizes by a forecast."""
+        return self.kind in ("kelly", "log_growth")
 
     def check(self) -> None:
         """Raise ConfigError for the first value out of range."""
@@ -73,6 +86,8 @@ class PolicyConfig(NautilusConfig, frozen=True):
         _within("policy.constant_ratio", self.constant_ratio, 0.0, self.max_hedge_ratio)
         _within("policy.round_trip_cost", self.round_trip_cost, 0.0, 0.1)
         _positive("policy.max_kelly", self.max_kelly)
+        _within("policy.loss_aversion", self.loss_aversion, 1.0, 1e6)
+        _within("policy.exposure_over_equity", self.exposure_over_equity, 0.01, 100.0)
         _positive("policy.rule_open_interest_rise", self.rule_open_interest_rise)
         _within("policy.stop_fall", self.stop_fall, 0.001, 0.999)
         probabilities = [p for p, _ in self.knots]
@@ -121,6 +136,13 @@ class RailsConfig(NautilusConfig, frozen=True):
         Of the hedge account; at most 5.
     min_liquidation_distance : float
         Least distance of the hedge's liquidation price, as a fraction of the price.
+    stress_rise, stress_fall : float
+        The hedge stays above maintenance margin if the price rises (against a short hedge) or falls (against
+        a long one) by this fraction before anything can be changed. The defaults are the worst within a day
+        of all scenarios of `oi-hedge scenarios`: the rebound of 13 March 2020, and the fall of 12 March 2020.
+    stress_carry : float
+        Funding that it pays meanwhile, as a fraction of its notional; by default a day of three settlements
+        at the lowest rate that Binance's ETHUSDT had, that of 19 May 2021.
     drawdown_tiers : tuple of DrawdownTier
         Ascending; the last one starts the cooldown.
     cooldown_hours : float
@@ -145,6 +167,9 @@ class RailsConfig(NautilusConfig, frozen=True):
     funding_max_ratio: float = 0.25
     max_leverage: float = 3.0
     min_liquidation_distance: float = 0.20
+    stress_rise: float = 0.45
+    stress_fall: float = 0.55
+    stress_carry: float = 0.011
     drawdown_tiers: tuple[DrawdownTier, ...] = (
         DrawdownTier("yellow", 0.10, 0.75),
         DrawdownTier("orange", 0.20, 0.50),
@@ -162,6 +187,9 @@ class RailsConfig(NautilusConfig, frozen=True):
                 f"rails.max_leverage must be above 0 and at most {MAX_LEVERAGE:g}, was {self.max_leverage}"
             )
         _within("rails.min_liquidation_distance", self.min_liquidation_distance, 0.0, 0.9)
+        _within("rails.stress_rise", self.stress_rise, 0.0, 10.0)
+        _within("rails.stress_fall", self.stress_fall, 0.0, 1.0)
+        _within("rails.stress_carry", self.stress_carry, 0.0, 1.0)
         _within("rails.funding_max_ratio", self.funding_max_ratio, 0.0, 1.0)
         _within("rails.hard_stop", self.hard_stop, 0.0, 1.0)
         _within("rails.imbalance", self.imbalance, 0.5, 1.0)

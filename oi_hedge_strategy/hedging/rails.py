@@ -8,6 +8,7 @@ from math import floor
 
 from oi_hedge_strategy.hedging.config import FailState, RailsConfig
 from oi_hedge_strategy.hedging.rail_records import RailAction, RailInput, RailState, RailVerdict
+from oi_hedge_strategy.hedging.stress import Stress, solvent_ratio
 from oi_hedge_strategy.margin import MarginSchedule, tiered_liquidation_price
 from oi_hedge_strategy.times import parse_time_ns
 
@@ -22,8 +23,9 @@ class Rails:
     Apply the rails in their order to a wanted hedge ratio.
 
     Order: model health, data freshness, venue status, one-sided positioning, funding spike, leverage and
-    liquidation distance, drawdown and cooldown, turnover and order rate. Stale data, a halt and a blackout
-    also silence one-sided positioning, but never the rails that bound funding, leverage and drawdown.
+    liquidation distance, stress, drawdown and cooldown, turnover and order rate. Stale data, a halt and a
+    blackout also silence one-sided positioning, but never the rails that bound funding, leverage, stress and
+    drawdown.
 
     Parameters
     ----------
@@ -41,6 +43,7 @@ class Rails:
         self._config = config
         self._max = max_ratio
         self._margin = margin
+        self._worst = Stress(config.stress_rise, config.stress_fall, config.stress_carry)
         self._blackouts = [
             (parse_time_ns(b.start, "rails.blackouts"), parse_time_ns(b.end, "rails.blackouts"), b.state)
             for b in config.blackouts
@@ -54,6 +57,7 @@ class Rails:
             ("funding", self._funding),
             ("leverage", self._leverage),
             ("liquidation", self._liquidation),
+            ("stress", self._stress),
             ("drawdown", self._drawdown),
             ("turnover", self._turnover),
         )
@@ -173,6 +177,12 @@ class Rails:
         price = tiered_liquidation_price(quantity, given.price, given.equity, self._margin)
         away = price / given.price - 1.0
         return away if quantity < 0.0 else -away
+
+    def _stress(self, given: RailInput, ratio: float) -> tuple[float, str]:
+        allowed = solvent_ratio(ratio, given.exposure, given.price, given.equity, self._worst, self._margin)
+        if allowed >= ratio:
+            return ratio, ""
+        return allowed, f"must survive {self._worst.move(-given.exposure):+.0%} on equity {given.equity:.0f}"
 
     def _drawdown(self, given: RailInput, ratio: float) -> tuple[float, str]:
         state, config = self.state, self._config

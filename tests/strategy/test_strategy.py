@@ -228,9 +228,16 @@ def test_data_that_stop_arriving_hold_the_hedge(model):
 
 
 def test_leverage_is_bounded_by_the_accounts_equity(model):
-    found = run(events(CALM), config(model), [LONG], collateral=4000.0)
+    found = run(events(CALM), config(model, rails=RailsConfig(stress_rise=0.0)), [LONG], collateral=4000.0)
     assert found.position() == -6.0  # 3 x 4000 / 2000
     assert found.decisions[0].rail == "leverage"
+
+
+def test_a_thin_account_hedges_no_more_than_it_would_survive(model):
+    found = run(events(CALM), config(model), [LONG], collateral=4000.0)
+    assert found.position() == -4.239  # 4000 / 2000 / (0.45 + 0.011 x 1.45 + 0.004 x 1.45)
+    assert found.decisions[0].rail == "stress"
+    assert found.decisions[0].reason.endswith("stress: must survive +45% on equity 4000")
 
 
 def test_every_decision_and_forecast_is_published_and_survives_a_catalog(model, tmp_path):

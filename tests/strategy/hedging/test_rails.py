@@ -27,6 +27,7 @@ CALM = RailInput(
     share_at_risk=0.3,
     funding_8h=0.0,
 )
+NO_STRESS = {"stress_rise": 0.0, "stress_fall": 0.0, "stress_carry": 0.0}
 EXTREME = {"side_at_risk": 0.95, "share_at_risk": 0.20}
 
 
@@ -114,8 +115,8 @@ def test_a_funding_spike_reduces_even_what_positioning_asked_for():
 
 def test_leverage_is_capped_by_equity_over_notional():
     # 3 x 4000 / (10 x 2000) = 0.6
-    assert verdict(0.6, equity=4000.0).ratio == 0.6
-    found = verdict(0.9, equity=4000.0, on=rails(min_liquidation_distance=0.0))
+    assert verdict(0.6, equity=4000.0, on=rails(**NO_STRESS)).ratio == 0.6
+    found = verdict(0.9, equity=4000.0, on=rails(min_liquidation_distance=0.0, **NO_STRESS))
     assert found.ratio == pytest.approx(0.6)
     assert found.reason == "leverage: equity 4000 at leverage 3"
 
@@ -128,7 +129,7 @@ def test_an_account_without_equity_hedges_nothing(equity):
 def test_the_liquidation_price_is_kept_away():
     # one tier of 0.4 %: short q at 2000 is liquidated at (2000 + E / q) / 1.004, 20 % away where
     # E / q = 2400 x 1.004 - 2000 = 409.6, so q = 4096 / 409.6 = 10 and the ratio 10 / 20
-    on = rails(max_leverage=5.0, drawdown_tiers=())
+    on = rails(max_leverage=5.0, drawdown_tiers=(), **NO_STRESS)
     found = verdict(1.0, exposure=20.0, equity=4096.0, held=0.0, on=on)
     assert found.ratio == pytest.approx(0.5, rel=1e-6)
     assert found.actions[-1].reason == "liquidation price must stay 20% away"
@@ -136,7 +137,7 @@ def test_the_liquidation_price_is_kept_away():
 
 def test_an_account_beyond_liquidation_has_no_distance_left():
     # 1.2 bn notional at 5 x: maintenance margin is above the equity, the liquidation price lies behind
-    on = rails(max_leverage=5.0, min_liquidation_distance=0.03, drawdown_tiers=())
+    on = rails(max_leverage=5.0, min_liquidation_distance=0.03, drawdown_tiers=(), **NO_STRESS)
     found = verdict(1.0, exposure=600_000.0, equity=240_000_000.0, held=0.0, on=on)
     quantity = -found.ratio * 600_000.0
     assert tiered_liquidation_price(quantity, 2000.0, 240_000_000.0, MarginSchedule()) >= 2000.0 * 1.0299
@@ -217,7 +218,7 @@ def test_the_rails_act_in_the_order_of_the_design():
     on.record_trade(NOW, 0.1)
     given = replace(CALM, held=0.01, exposure=100.0, equity=3300.0, funding_8h=0.01)
     order = [a.rail for a in on.apply(0.9, replace(given, model_problem="x", price_age_minutes=1e4)).actions]
-    assert order == ["model", "freshness", "venue", "funding", "leverage", "drawdown", "turnover"]
+    assert order == ["model", "freshness", "venue", "funding", "leverage", "stress", "drawdown", "turnover"]
     on = rails(min_liquidation_distance=0.5)
     extreme = on.apply(0.9, replace(CALM, **EXTREME, equity=7000.0, held=0.0))
     assert [a.rail for a in extreme.actions] == ["positioning", "liquidation"]
@@ -239,7 +240,9 @@ def test_the_rails_act_in_the_order_of_the_design():
 def test_nothing_leads_beyond_leverage_or_liquidation_distance(
     wanted, exposure, price, equity, leverage, distance, held, side, funding, problem, state
 ):
-    on = rails(max_leverage=leverage, min_liquidation_distance=distance, on_model_failure=state)
+    on = rails(
+        max_leverage=leverage, min_liquidation_distance=distance, on_model_failure=state, **NO_STRESS
+    )
     given_ = replace(
         CALM, exposure=exposure, price=price, equity=equity, held=held, side_at_risk=side, funding_8h=funding,
         model_problem=problem,
