@@ -83,10 +83,10 @@ class OIHedgeConfig(StrategyConfig, frozen=True):
         """
         for part in (self.policy, self.rails, self.execution, self.drift):
             part.check()
-        if self.policy.kind == "kelly" and not (self.model or self.models):
+        if self.policy.needs_model and not (self.model or self.models):
             raise ConfigError(
-                "model must name an ONNX file, or models a registry: policy.kind is kelly, which sizes by "
-                "the forecast"
+                "model must name an ONNX file, or models a registry: policy.kind is "
+                f"{self.policy.kind}, which sizes by the forecast"
             )
         if self.model and self.models:
             raise ConfigError(

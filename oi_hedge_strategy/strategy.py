@@ -1,6 +1,7 @@
 """The Nautilus strategy: it wires events to the market state, the model, the rails and the hedge book."""
 
 from collections import deque
+from collections.abc import Callable
 from time import perf_counter_ns
 
 import pandas as pd
@@ -54,6 +55,8 @@ class OIHedgeStrategy(Strategy):
         Bars of the hedge instrument so far.
     decision_ns : deque of int
         Wall time that the last bars of the hedge instrument took, nanoseconds.
+    make_desk : callable
+        Makes the desk from the arguments of `HedgeDesk`; a backtest that repeats a run sets another.
 
     """
 
@@ -61,6 +64,7 @@ class OIHedgeStrategy(Strategy):
         super().__init__(config)
         config.check()
         self.bars_seen = 0
+        self.make_desk: Callable[..., HedgeDesk] = HedgeDesk
         self.decision_ns: deque[int] = deque(maxlen=100_000)
         self._last_rail = ""
         self._active_from = parse_time_ns(config.active_from, "active_from") if config.active_from else 0
@@ -77,7 +81,7 @@ class OIHedgeStrategy(Strategy):
         self._book = HedgeBook(self, hedge, self.config.rails.hard_stop)
         self._timer = StageTimer(hedge.id, lambda timing: self.publish_data(DataType(StageTiming), timing))
         self._exposure = ExposureReader(self.config.exposure, self.cache, hedge.base_currency, self.id)
-        self._desk = HedgeDesk(
+        self._desk = self.make_desk(
             self.config, hedge, self._slots(hedge), max(self._active_from, self.clock.timestamp_ns())
         )
         if _RAILS in self._saved:

@@ -151,7 +151,7 @@ def make_plan(
     start, end = _period(catalog, bar_types[hedge.id], _span(card, registry), card.schema, start_ns, end_ns)
     if registry is not None:
         card = _card_at(registry, card, start, end)
-    elif settings.policy.kind == "kelly":
+    elif settings.policy.needs_model:
         card.check_calibrated(str(model))
     card.check_valid_at(start, end, str(model))
     price = _start_price(catalog, bar_types[exposure.id], start, end)

@@ -6,13 +6,12 @@ from oi_hedge_strategy.forecast.card import ModelCard, head
 from oi_hedge_strategy.forecast.model import Forecast
 from oi_hedge_strategy.forecast.source import ModelSource
 from oi_hedge_strategy.hedging.drift_monitor import DriftMonitor
-from oi_hedge_strategy.hedging.policy import KellyPolicy, Wish
 from oi_hedge_strategy.state import CHANNELS, Snapshot, StateSchema
 
 
 class ModelInUse:
     """
-    Forecast and size by the model of the configuration; swap it when another is due.
+    Forecast by the model of the configuration; swap it when another is due.
 
     Parameters
     ----------
@@ -81,10 +80,6 @@ class ModelInUse:
         self._monitor.observe(now, snapshot, forecast)
         return forecast, ""
 
-    def wish(self, forecast: Forecast, long_exposure: bool, funding_8h: float) -> Wish:
-        """Return the hedge ratio that the Kelly policy wants."""
-        return self._kelly.wish(forecast, long_exposure, funding_8h)
-
     def alerts(self, forecast: Forecast | None) -> tuple[bool, bool]:
         """Return whether any horizon of each side, up to the middle one, stands above its alert threshold."""
         if forecast is None:
@@ -111,7 +106,6 @@ class ModelInUse:
         self._monitor.restore(saved)
 
     def _adopt(self) -> None:
-        self._kelly = KellyPolicy(self._config.policy, self.card.cascade.horizons_hours)
         self._thresholds = _alert_thresholds(self.card)
 
 

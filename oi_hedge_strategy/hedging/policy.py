@@ -1,13 +1,14 @@
 """From a forecast, or from a rule, to the hedge ratio that is wanted."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from oi_hedge_strategy.cascades import SIDES
 from oi_hedge_strategy.forecast.model import Forecast
 from oi_hedge_strategy.hedging.config import PolicyConfig
-from oi_hedge_strategy.hedging.kelly import confidence_multiplier, kelly_fraction
+from oi_hedge_strategy.hedging.kelly import averse_probability, confidence_multiplier, kelly_fraction
 from oi_hedge_strategy.state import CHANNELS, Snapshot, StateSchema
 
 _CHANNEL = {channel.name: at for at, channel in enumerate(CHANNELS)}
@@ -25,7 +26,8 @@ class KellyPolicy:
     """
     Size the hedge by the Kelly fraction of the forecast, weighted by confidence.
 
-    Each horizon gives a ratio ``min(max_hedge_ratio, m(p) * f)``; the largest is wanted.
+    Each horizon gives a ratio ``min(max_hedge_ratio, m(p) * f)``; the largest is wanted. Both the multiplier
+    and the fraction take the probability at the configured loss aversion.
 
     Parameters
     ----------
@@ -57,18 +59,48 @@ class KellyPolicy:
         side = SIDES.index("down" if long_exposure else "up")
         config, best = self._config, Wish(0.0, "no horizon has an edge after costs")
         for h, hours in enumerate(self._horizons):
-            p = float(forecast.probability[side, h])
+            likely = float(forecast.probability[side, h])
             gain = float(forecast.adverse[side, h])
             if gain <= 0.0:
                 continue
             carry = max(0.0, funding_8h) * hours / 8.0
             cost = float(forecast.favourable[side, h]) + config.round_trip_cost + carry
-            fraction = min(config.max_kelly, kelly_fraction(p, gain, cost))
-            ratio = min(config.max_hedge_ratio, confidence_multiplier(p, config.knots) * fraction)
+            p = averse_probability(likely, config.loss_aversion)
+            ratio, fraction = self._size(p, gain, cost)
             if ratio > best.ratio:
-                reason = f"p={p:.3f} in {hours} h, gain {gain:.2%} against cost {cost:.2%}, f={fraction:.2f}"
-                best = Wish(ratio, reason)
+                at = f" taken as {p:.3f}" if config.loss_aversion != 1.0 else ""
+                terms = f"gain {gain:.2%} against cost {cost:.2%}, f={fraction:.2f}"
+                best = Wish(ratio, f"p={likely:.3f}{at} in {hours} h, {terms}")
         return best
+
+    def _size(self, p: float, gain: float, cost: float) -> tuple[float, float]:
+        """Return the hedge ratio of one horizon and the Kelly fraction it came from."""
+        config = self._config
+        fraction = min(config.max_kelly, max(0.0, kelly_fraction(p, gain, cost)))
+        return min(config.max_hedge_ratio, confidence_multiplier(p, config.knots) * fraction), fraction
+
+
+class LogGrowthPolicy(KellyPolicy):
+    """
+    Hedge so that the net position of the whole book grows fastest in the log.
+
+    With an exposure of ``w`` times equity the Kelly-optimal position to the exposure's adverse side, ``f*``
+    times equity and negative where the forecast favours the exposure, is reached by a hedge of ``w + f*``
+    times equity: ``h = 1 + f* / w``, within [0, max_hedge_ratio].
+    """
+
+    def _size(self, p: float, gain: float, cost: float) -> tuple[float, float]:
+        config = self._config
+        fraction = min(config.max_kelly, kelly_fraction(p, gain, cost))
+        ratio = 1.0 + fraction / config.exposure_over_equity
+        return min(config.max_hedge_ratio, max(0.0, ratio)), fraction
+
+
+@cache
+def forecast_policy(config: PolicyConfig, horizons_hours: tuple[int, ...]) -> KellyPolicy:
+    """Return the policy that sizes by a forecast of the horizons."""
+    kind = LogGrowthPolicy if config.kind == "log_growth" else KellyPolicy
+    return kind(config, horizons_hours)
 
 
 class RulePolicy:

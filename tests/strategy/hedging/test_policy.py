@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from oi_hedge_strategy.forecast.model import Forecast
 from oi_hedge_strategy.hedging.config import PolicyConfig
-from oi_hedge_strategy.hedging.policy import KellyPolicy, RulePolicy
+from oi_hedge_strategy.hedging.policy import KellyPolicy, LogGrowthPolicy, RulePolicy, forecast_policy
 from oi_hedge_strategy.state import MarketState, StateSchema
 
 HOUR = 3_600_000_000_000
@@ -29,6 +29,30 @@ def test_ratio_by_hand():
     wish = kelly(round_trip_cost=0.01, max_kelly=5.0).wish(forecast((0.5, 0.0), favourable=0.05), True, 0.0)
     assert wish.ratio == pytest.approx(0.25 * (0.5 / 0.06 - 0.5 / 0.08), rel=1e-5)
     assert wish.reason == "p=0.500 in 4 h, gain 8.00% against cost 6.00%, f=2.08"
+
+
+def test_loss_aversion_sizes_by_the_probability_of_multiplied_odds():
+    # odds 1:9 times 9 are even; f = 0.5 / 0.06 - 0.5 / 0.08; m = 0.25
+    averse = kelly(round_trip_cost=0.01, max_kelly=5.0, loss_aversion=9.0)
+    wish = averse.wish(forecast((0.1, 0.0), favourable=0.05), True, 0.0)
+    assert wish.ratio == pytest.approx(0.25 * (0.5 / 0.06 - 0.5 / 0.08), rel=1e-5)
+    assert wish.reason.startswith("p=0.100 taken as 0.500 in 4 h")
+
+
+@pytest.mark.parametrize(
+    ("p", "over_equity", "ratio"),
+    [
+        (0.40, 2.0, 0.5833),  # f* = 0.40 / 0.06 - 0.60 / 0.08 = -0.8333 of equity: h = 1 - 0.8333 / 2
+        (0.40, 0.5, 0.0),  # the book may grow to more than its exposure: no hedge
+        (0.50, 2.0, 1.0),  # f* = 2.0833 short: more than the whole exposure, cut to it
+    ],
+)
+def test_log_growth_hedges_down_to_the_net_exposure_that_kelly_wants(p, over_equity, ratio):
+    config = PolicyConfig(kind="log_growth", round_trip_cost=0.01, exposure_over_equity=over_equity)
+    policy = forecast_policy(config, (4, 18))
+    assert isinstance(policy, LogGrowthPolicy)
+    wish = policy.wish(forecast((p, 0.0), favourable=0.05), True, 0.0)
+    assert wish.ratio == pytest.approx(ratio, abs=1e-4)
 
 
 def test_the_kelly_cap_and_the_largest_ratio_bound_the_wish():
