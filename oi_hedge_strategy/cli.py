@@ -13,6 +13,7 @@ from oi_hedge_strategy.commands.data import check, ingest
 from oi_hedge_strategy.commands.explain import explain
 from oi_hedge_strategy.commands.retrain import retrain
 from oi_hedge_strategy.commands.simulate import simulate
+from oi_hedge_strategy.commands.stop import stop
 from oi_hedge_strategy.commands.train import train
 from oi_hedge_strategy.commands.validate import validate
 from oi_hedge_strategy.commands.venues import venues
@@ -52,6 +53,7 @@ for command in (
     ingest,
     retrain,
     simulate,
+    stop,
     train,
     validate,
     venues,

@@ -23,3 +23,7 @@ class ConfigError(OIHedgeError):
 
 class ModelError(OIHedgeError):
     """A model file is missing, of another schema, expired or not calibrated."""
+
+
+class StateError(OIHedgeError):
+    """A node's state is in use, damaged or open to others, or another instance holds the account."""
