@@ -200,18 +200,18 @@ class Alert(CatalogData):
     message: str
 
 
-class SessionInput(CatalogData):
+class SessionEntry(CatalogData):
     """
-    Record one thing that the strategy was given, in the order in which it was.
+    Record one thing that the strategy was given or said, in the order in which it was.
 
     Parameters
     ----------
     instrument_id : InstrumentId
-        The hedge instrument, under which a session keeps all of its inputs.
+        The hedge instrument, under which a session keeps all of its entries.
     sequence : int
         Place in the order, from 0.
     kind : str
-        Class name of what was given.
+        Class name of what it was.
     payload : str
         Its values as JSON.
     ts_event : int

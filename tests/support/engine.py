@@ -8,6 +8,7 @@ from typing import Any
 from nautilus_trader.backtest.config import BacktestEngineConfig, BacktestVenueConfig
 from nautilus_trader.backtest.engine import BacktestEngine
 from nautilus_trader.backtest.node import get_fill_model, get_margin_model
+from nautilus_trader.common.actor import Actor
 from nautilus_trader.common.config import ActorFactory, LoggingConfig
 from nautilus_trader.model.data import Bar, BarType, CustomData, DataType, FundingRateUpdate
 from nautilus_trader.model.enums import AccountType, OmsType
@@ -15,6 +16,7 @@ from nautilus_trader.model.identifiers import ClientId, InstrumentId, Venue
 from nautilus_trader.model.instruments import Instrument
 from nautilus_trader.model.objects import Money, Price, Quantity
 from nautilus_trader.model.orders import Order
+from nautilus_trader.persistence.config import StreamingConfig
 
 from oi_hedge_catalog.instruments import InstrumentSpec, build_instrument
 from oi_hedge_catalog.types import OpenInterestUpdate
@@ -118,6 +120,8 @@ def run(
     spot: float = 0.0,
     others: Sequence[Any] = (),
     instruments: Sequence[Instrument] = (),
+    actors: Sequence[Actor] = (),
+    streaming: StreamingConfig | None = None,
 ) -> Run:
     """
     Run the strategy over `data`.
@@ -138,9 +142,15 @@ def run(
         Further strategies.
     instruments : sequence of Instrument
         In place of those of `specs`, by their ids.
+    actors : sequence of Actor
+        Further actors.
+    streaming : StreamingConfig
+        Where the engine streams to.
 
     """
-    engine = BacktestEngine(BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True)))
+    engine = BacktestEngine(
+        BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True), streaming=streaming)
+    )
     costs: dict[str, Any] = {"latency_ms": 0.0, "impact": FREE}
     _add_venue(engine, hedge_venue_config("BINANCE", [f"{collateral:.2f} USDT"], **costs))
     _add_venue(engine, hedge_venue_config("BYBIT", ["1000000 USDT"], **costs))
@@ -158,7 +168,8 @@ def run(
             engine.add_data([each], sort=False)
     engine.sort_data()
     recorder, strategy = DecisionRecorder(), OIHedgeStrategy(config)
-    engine.add_actor(recorder)
+    for actor in (recorder, *actors):
+        engine.add_actor(actor)
     for at, (quantity, time) in enumerate(holding):
         values = {"bar_type": bar_type(HELD), "quantity": quantity, "buy_at": time}
         engine.add_strategy(Holder(HolderConfig(**values, order_id_tag=f"H{at}")))

@@ -1,0 +1,80 @@
+"""The actor that journals what the strategy is given and says, in the order in which it happens."""
+
+from typing import Any
+
+from nautilus_trader.common.actor import Actor
+from nautilus_trader.common.config import ActorConfig
+from nautilus_trader.model.data import CustomData, DataType
+from nautilus_trader.model.identifiers import InstrumentId, StrategyId
+
+from oi_hedge_strategy.live.entries import INSTRUMENT_KINDS, MARKET_KINDS, ORDER_KINDS, OUTPUT_KINDS, pack
+from oi_hedge_strategy.records import SessionEntry
+
+_FIRST = 10
+_ENTRY = DataType(SessionEntry)
+_DATA = frozenset((*MARKET_KINDS, *OUTPUT_KINDS))
+
+
+class SessionRecorderConfig(ActorConfig, frozen=True):
+    """
+    Configure a `SessionRecorder`.
+
+    Parameters
+    ----------
+    instrument_id : InstrumentId
+        The hedge instrument.
+    strategy_id : StrategyId
+        The strategy whose orders are journalled.
+
+    """
+
+    instrument_id: InstrumentId
+    strategy_id: StrategyId
+
+
+class SessionRecorder(Actor):
+    """
+    Publish a `SessionEntry` for everything that the strategy is given, before it is, and all that it says.
+
+    Nautilus streams each type into a file of its own, by which the order between types is lost, and leaves
+    out data whose id is no instrument. The entries keep both; they are streamed as one type.
+    """
+
+    def __init__(self, config: SessionRecorderConfig) -> None:
+        super().__init__(config)
+        self._sequence = 0
+        self._newest = 0
+
+    def on_start(self) -> None:
+        """Journal the instruments, then listen ahead of the strategy."""
+        hedge = self.cache.instrument(self.config.instrument_id)
+        for each in self.cache.instruments():
+            if type(each) in INSTRUMENT_KINDS and (
+                hedge is None or each.base_currency == hedge.base_currency
+            ):
+                self._journal(each)
+        self.msgbus.subscribe("data.*", self._on_data, priority=_FIRST)
+        self.msgbus.subscribe(f"events.order.{self.config.strategy_id}", self._on_event, priority=_FIRST)
+
+    def on_stop(self) -> None:
+        """Stop listening."""
+        self.msgbus.unsubscribe("data.*", self._on_data)
+        self.msgbus.unsubscribe(f"events.order.{self.config.strategy_id}", self._on_event)
+
+    def _on_data(self, message: Any) -> None:
+        value = message.data if isinstance(message, CustomData) else message
+        if type(value) in _DATA:
+            self._journal(value)
+
+    def _on_event(self, event: Any) -> None:
+        if type(event) in ORDER_KINDS:
+            self._journal(event)
+
+    def _journal(self, value: Any) -> None:
+        kind, payload = pack(value)
+        self._newest = max(self._newest, value.ts_init)
+        entry = SessionEntry(
+            self.config.instrument_id, self._sequence, kind, payload, value.ts_init, self._newest
+        )
+        self._sequence += 1
+        self.publish_data(_ENTRY, entry)

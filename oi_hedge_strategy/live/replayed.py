@@ -1,0 +1,125 @@
+"""The strategy in a replay: the same, but told by a recording what a venue told it then."""
+
+from collections.abc import Sequence
+
+from nautilus_trader.core.data import Data
+from nautilus_trader.model.data import DataType
+from nautilus_trader.model.events import OrderFilled, OrderRejected, PositionClosed
+from nautilus_trader.model.identifiers import ClientOrderId
+
+from oi_hedge_strategy.config import OIHedgeConfig
+from oi_hedge_strategy.hedging.book import HedgeBook
+from oi_hedge_strategy.hedging.desk import Decision
+from oi_hedge_strategy.live.entries import unpack
+from oi_hedge_strategy.records import HedgeDecision, SessionEntry
+from oi_hedge_strategy.strategy import OIHedgeStrategy
+
+
+class RecordedAccount:
+    """
+    Answer for the account what it had said at each decision.
+
+    Parameters
+    ----------
+    decisions : sequence of HedgeDecision
+        As recorded, not empty.
+
+    """
+
+    def __init__(self, decisions: Sequence[HedgeDecision]) -> None:
+        self._decisions = decisions
+        self.made = 0
+
+    @property
+    def now(self) -> HedgeDecision:
+        """Return the recorded decision whose turn it is; the last one after all have had theirs."""
+        return self._decisions[min(self.made, len(self._decisions) - 1)]
+
+    def read(self, price: float) -> float:
+        """Return the exposure, as `ExposureReader` does."""
+        return self.now.exposure
+
+
+class RecordedBook(HedgeBook):
+    """Send orders as the hedge book does, from the position that was recorded; rest no stops."""
+
+    account: RecordedAccount
+    stops: frozenset[str]
+
+    def quantity(self, price: float) -> float:
+        """Return the hedge position that the account had."""
+        return self.account.now.hedge_quantity
+
+    def equity(self, price: float) -> float:
+        """Return the equity that it had."""
+        return self.account.now.equity
+
+    def is_busy(self) -> bool:
+        """Return whether an order was still on its way."""
+        return self.account.now.waiting
+
+    def protect(self) -> None:
+        """Leave the stops to the recording."""
+
+    def is_stop(self, client_order_id: ClientOrderId) -> bool:
+        """Return whether an order of the recording was a hard stop."""
+        return client_order_id.value in self.stops
+
+
+class ReplayedStrategy(OIHedgeStrategy):
+    """
+    Run the strategy over a recording.
+
+    Parameters
+    ----------
+    config : OIHedgeConfig
+        As recorded, without its timer.
+    decisions : sequence of HedgeDecision
+        As recorded.
+    stops : frozenset of str
+        Client order ids of the recorded hard stops.
+
+    """
+
+    def __init__(
+        self, config: OIHedgeConfig, decisions: Sequence[HedgeDecision], stops: frozenset[str]
+    ) -> None:
+        super().__init__(config)
+        self._account = RecordedAccount(decisions)
+        self._stops = stops
+
+    def on_start(self) -> None:
+        """Start as ever, but with the recorded account."""
+        super().on_start()
+        hedge = self.cache.instrument(self.config.bar_type.instrument_id)
+        book = RecordedBook(self, hedge, self.config.rails.hard_stop)
+        book.account, book.stops = self._account, self._stops
+        self._book, self._exposure = book, self._account  # type: ignore[assignment]
+        kind = DataType(SessionEntry)
+        self.subscribe_data(kind, client_id=self.config.open_interest_client, instrument_id=hedge.id)
+
+    def on_data(self, data: Data) -> None:
+        """Take in data; act on what the recording says of the timer and of orders."""
+        if not isinstance(data, SessionEntry):
+            super().on_data(data)
+            return
+        value = unpack(data)
+        if isinstance(value, HedgeDecision) and value.trigger == "timer":
+            self._decide(value.ts_init, value.trigger)
+        elif isinstance(value, OrderFilled):
+            super().on_order_filled(value)
+        elif isinstance(value, OrderRejected):
+            super().on_order_rejected(value)
+
+    def on_order_filled(self, event: OrderFilled) -> None:
+        """Leave fills of the fill model out of the decisions."""
+
+    def on_order_rejected(self, event: OrderRejected) -> None:
+        """Likewise rejections."""
+
+    def on_position_closed(self, event: PositionClosed) -> None:
+        """Likewise positions."""
+
+    def _publish(self, decision: Decision, ordered: float, now: int, waiting: bool, trigger: str) -> None:
+        super()._publish(decision, ordered, now, waiting, trigger)
+        self._account.made += 1
