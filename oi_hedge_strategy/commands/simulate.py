@@ -11,6 +11,7 @@ from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_strategy.simulation.market import simulate_market
 from oi_hedge_strategy.simulation.market_catalog import write_market
 from oi_hedge_strategy.simulation.market_config import WARM_UP_DAYS, SimulatedMarketConfig
+from oi_hedge_strategy.simulation.market_truth import TruthConfig
 
 
 @click.command()
@@ -23,10 +24,32 @@ from oi_hedge_strategy.simulation.market_config import WARM_UP_DAYS, SimulatedMa
 @click.option("--assets", default="ETH", show_default=True, help="Base coins, separated by commas.")
 @click.option("--step", default="1h", show_default=True, help="Bar length, such as 5m, 15m or 1h.")
 @click.option("--uninformative", is_flag=True, help="Report open interest and funding that say nothing.")
+@click.option(
+    "--truth-paths",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Continue the market so often from each moment, for its true probabilities of cascades.",
+)
+@click.option("--truth-every", type=int, default=6, show_default=True, help="Hours between those moments.")
 def simulate(
-    catalog: Path, days: int, start: str, seed: int, assets: str, step: str, uninformative: bool
+    catalog: Path,
+    days: int,
+    start: str,
+    seed: int,
+    assets: str,
+    step: str,
+    uninformative: bool,
+    truth_paths: int,
+    truth_every: int,
 ) -> None:
-    """Write a simulated market, whose truth is known, into a new catalog."""
+    """Write a simulated market, whose truth is known, into a new catalog.
+
+    The truth lies in the catalog's directory truth, as Parquet: where positions would be liquidated, the
+    cascades, and with --truth-paths the true probability of a cascade, which takes about half a second a
+    moment and lets oi-hedge backtest add an oracle, the bound of what any forecast could reach.
+    """
+    truth = TruthConfig(every_hours=truth_every, paths=truth_paths) if truth_paths else None
     config = SimulatedMarketConfig(
         seed=seed,
         assets=tuple(name.strip().upper() for name in assets.split(",") if name.strip()),
@@ -42,7 +65,7 @@ def simulate(
             bar.set_postfix_str(asset, refresh=False)
             bar.update()
 
-        market = simulate_market(config, progress)
+        market = simulate_market(config, progress, truth)
     write_market(market, catalog)
     click.echo(f"Wrote {days} simulated days of {', '.join(config.assets)} to {catalog}")
 

@@ -7,6 +7,7 @@ funding forecast it, in part.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -24,6 +25,7 @@ from oi_hedge_strategy.simulation.market_positions import LONG, SHORT
 from oi_hedge_strategy.simulation.market_record import StepRecord
 from oi_hedge_strategy.simulation.market_result import (
     AssetSeries,
+    CascadeOutlook,
     Floats,
     LiquidationCascade,
     MarketTruth,
@@ -32,6 +34,7 @@ from oi_hedge_strategy.simulation.market_result import (
     Times,
     VenueSeries,
 )
+from oi_hedge_strategy.simulation.market_truth import TruthConfig, TruthSampler
 
 MINUTE_NS = 60_000_000_000
 CASCADE_GAP_HOURS = 18
@@ -42,7 +45,9 @@ _VOLUME_NOISE = 0.4
 
 
 def simulate_market(
-    config: SimulatedMarketConfig, progress: Callable[[str], None] | None = None
+    config: SimulatedMarketConfig,
+    progress: Callable[[str], None] | None = None,
+    truth: TruthConfig | None = None,
 ) -> SimulatedMarket:
     """
     Simulate `config`.
@@ -53,6 +58,8 @@ def simulate_market(
         The market.
     progress : callable, optional
         Called with the asset after each simulated day, warm-up included.
+    truth : TruthConfig, optional
+        Find the true probabilities of cascades too, which changes nothing else and takes far longer.
 
     Returns
     -------
@@ -66,7 +73,7 @@ def simulate_market(
         config=config,
         times=_times(config.start_ns, bars, config.bar_minutes),
         funding_times=_times(config.start_ns, settlements, FUNDING_HOURS * 60),
-        assets={asset: _simulate_asset(config, asset, progress) for asset in config.assets},
+        assets={asset: _simulate_asset(config, asset, progress, truth) for asset in config.assets},
     )
 
 
@@ -75,13 +82,19 @@ def _times(start_ns: int, count: int, minutes: int) -> Times:
 
 
 def _simulate_asset(
-    config: SimulatedMarketConfig, asset: str, progress: Callable[[str], None] | None
+    config: SimulatedMarketConfig,
+    asset: str,
+    progress: Callable[[str], None] | None,
+    truth: TruthConfig | None,
 ) -> AssetSeries:
     def report() -> None:
         if progress is not None:
             progress(asset)
 
-    record = AgentMarket(config, asset).run(report)
+    market = AgentMarket(config, asset)
+    sampler = TruthSampler(config, asset, truth) if truth is not None else None
+    record = market.run(report, partial(sampler.watch, market) if sampler is not None else None)
+    outlook = sampler.outlook(record) if sampler is not None else None
     reported = record if config.informative else AgentMarket(config, asset, universe=1).run(report)
     scale = ASSET_SCALES[asset]
     bar_steps = config.bar_minutes // STEP_MINUTES
@@ -97,7 +110,7 @@ def _simulate_asset(
         )
     spot_volume = _turnover(record, scale, SPOT_VOLUME_SHARE, record.index)
     spot = _bars(record.index, record.first_index, spot_volume, bar_steps, scale)
-    return AssetSeries(spot, venues, _truth(record, config, scale))
+    return AssetSeries(spot, venues, _truth(record, config, scale, outlook))
 
 
 def _open_interest(record: StepRecord) -> Floats:
@@ -129,7 +142,9 @@ def _bars(path: Floats, first: float, volume: Floats, bar_steps: int, scale: Ass
     )
 
 
-def _truth(record: StepRecord, config: SimulatedMarketConfig, scale: AssetScale) -> MarketTruth:
+def _truth(
+    record: StepRecord, config: SimulatedMarketConfig, scale: AssetScale, outlook: CascadeOutlook | None
+) -> MarketTruth:
     """Return the ledger: dealers hold what speculators leave over, hedgers stand on both sides."""
     bar_steps = config.bar_minutes // STEP_MINUTES
     flows = record.opened - record.closed - record.liquidated
@@ -153,6 +168,7 @@ def _truth(record: StepRecord, config: SimulatedMarketConfig, scale: AssetScale)
         liquidated=liquidated,
         levels=scale.open_interest * record.levels,
         cascades=_cascades(config, initial[0], open_interest[:, 0], liquidated),
+        outlook=outlook,
     )
 
 

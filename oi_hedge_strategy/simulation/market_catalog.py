@@ -14,6 +14,7 @@ from oi_hedge_catalog.store import instruments, open_catalog, write_info
 from oi_hedge_catalog.writer import exclusive, plan_append, write, write_instrument
 from oi_hedge_strategy.simulation.market_config import ASSET_SCALES, FUNDING_HOURS, SimulatedMarketConfig
 from oi_hedge_strategy.simulation.market_result import AssetSeries, PriceBars, SimulatedMarket
+from oi_hedge_strategy.simulation.market_truth_store import write_truth
 
 SECOND_NS = 1_000_000_000
 HEDGE_VENUE = "BINANCE"
@@ -81,7 +82,7 @@ def _perpetual_spec(config: SimulatedMarketConfig, base: str, venue: str) -> Ins
 
 def write_market(market: SimulatedMarket, catalog_path: str | os.PathLike[str]) -> None:
     """
-    Write instruments, bars, open interest and funding of `market` into a new catalog.
+    Write instruments, bars, open interest and funding of `market` into a new catalog, and the truth beside.
 
     Parameters
     ----------
@@ -107,6 +108,7 @@ def write_market(market: SimulatedMarket, catalog_path: str | os.PathLike[str]) 
             write_instrument(catalog, build_instrument(spec))
         for series in market_series(market):
             write(catalog, plan_append(catalog, series))
+        write_truth(market, catalog_path)
 
 
 def market_series(market: SimulatedMarket) -> Iterator[Series]:

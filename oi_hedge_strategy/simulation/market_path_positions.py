@@ -82,10 +82,10 @@ class PathBooks:
 
     def __init__(self, state: BookState, paths: int, cohorts: int) -> None:
         quantity = state.quantity.copy()
-        shape = (paths, *quantity.shape[1:3], cohorts, quantity.shape[3])
+        shape = (cohorts, paths, *quantity.shape[1:])
         self._raw, self._signed_level = np.zeros(shape), np.zeros(shape)
-        self._raw[:, :, :, 0] = quantity[state.slot]
-        self._signed_level[:, :, :, 0] = state.signed_level[state.slot]
+        self._raw[0] = quantity[state.slot]
+        self._signed_level[0] = state.signed_level[state.slot]
         quantity[state.slot] = 0.0
         self._shared = SharedBook(quantity, state.signed_level, paths)
         self._factors = state.factors
@@ -100,7 +100,7 @@ class PathBooks:
     def open(self, quantity: Array, price: Array) -> None:
         """Add `quantity`, shape (paths, 2, venues), entered at `price`, shape (paths, venues)."""
         added = (quantity / self._scale)[..., None] * self._shares
-        raw, level = self._raw[:, :, :, self._slot], self._signed_level[:, :, :, self._slot]
+        raw, level = self._raw[self._slot], self._signed_level[self._slot]
         raw += added
         level += added / np.maximum(raw, 1e-300) * (self._factors * price[:, None, :, None] - level)
         self.total += quantity
@@ -123,14 +123,15 @@ class PathBooks:
         at = np.nonzero(self._frontier >= signed_mark)
         if not at[0].size:
             return None
-        raw, level, reached = self._raw[at], self._signed_level[at], signed_mark[at]
-        hit = (level >= reached[:, None, None]) & (raw > 0.0)
-        own = np.where(hit, raw, 0.0).sum(axis=(1, 2))
+        every, reached = (slice(None), *at), signed_mark[at]
+        raw, level = self._raw[every], self._signed_level[every]
+        hit = (level >= reached[:, None]) & (raw > 0.0)
+        own = np.where(hit, raw, 0.0).sum(axis=(0, 2))
         quantity = np.zeros_like(self.total)
         quantity[at] = (own + self._shared.liquidate(at, reached)) * self._scale[at]
         raw[hit] = 0.0
-        self._raw[at] = raw
-        nearest = np.where(raw > 0.0, level, -np.inf).max(axis=(1, 2))
+        self._raw[every] = raw
+        nearest = np.where(raw > 0.0, level, -np.inf).max(axis=(0, 2))
         self._frontier[at] = np.maximum(nearest, self._shared.frontier(at))
         self.total -= quantity
         return quantity

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from oi_hedge_strategy.cascades import CascadeDefinition
 from oi_hedge_strategy.simulation.market_config import SimulatedMarketConfig
 
 Floats = NDArray[np.float64]
@@ -55,6 +56,35 @@ class LiquidationCascade:
 
 
 @dataclass(frozen=True, eq=False)
+class CascadeOutlook:
+    """
+    What was truly to be expected, by continuing the market many times from moments on its way.
+
+    Parameters
+    ----------
+    definition : CascadeDefinition
+        What counts as a cascade, and the horizons.
+    paths : int
+        Continuations from each moment.
+    times : Times, shape (moments,)
+        UNIX nanoseconds; each the close of an hourly bar.
+    probability : Floats, shape (moments, sides, horizons)
+        Share of the continuations in which a cascade to the side (down, up) came within the horizon.
+    adverse, favourable : Floats, shape (moments, sides, horizons)
+        Mean change to the side at the end of the horizon where one came, and to the other side where none
+        did, as fractions of the price, not negative.
+
+    """
+
+    definition: CascadeDefinition
+    paths: int
+    times: Times
+    probability: Floats
+    adverse: Floats
+    favourable: Floats
+
+
+@dataclass(frozen=True, eq=False)
 class MarketTruth:
     """
     What no trader sees. Quantities in the base coin; axis 1 is the side (longs, shorts).
@@ -72,6 +102,8 @@ class MarketTruth:
         bands of `market_config.BANDS`.
     cascades : tuple of LiquidationCascade
         In order of time.
+    outlook : CascadeOutlook, optional
+        What was to be expected; None where it was not asked for.
 
     """
 
@@ -82,6 +114,7 @@ class MarketTruth:
     liquidated: Floats
     levels: Floats
     cascades: tuple[LiquidationCascade, ...]
+    outlook: CascadeOutlook | None = None
 
 
 @dataclass(frozen=True, eq=False)
