@@ -90,10 +90,17 @@ def _actor(path: str) -> ImportableActorConfig:
 
 def _venues(plan: BacktestPlan) -> list[Any]:
     settings, quote = plan.settings, plan.hedge.quote_currency.code
-    costs: dict[str, Any] = {"latency_ms": settings.latency_ms, "impact": settings.impact}
+    costs: dict[str, Any] = {
+        "latency_ms": settings.latency_ms,
+        "impact": settings.impact,
+        "costs": settings.costs,
+    }
     hedge, exposure = settings.hedge_instrument.venue.value, settings.exposure_instrument.venue.value
     balance = [f"{plan.collateral:.2f} {quote}"]
-    venues = {hedge: hedge_venue_config(hedge, balance, leverage=settings.leverage, **costs)}
+    fees = settings.costs.fees(hedge)
+    venues = {
+        hedge: hedge_venue_config(hedge, balance, leverage=settings.leverage, fee_rates=fees, **costs)
+    }
     if exposure != hedge:
         notional = plan.start_price * abs(settings.exposure_quantity)
         own = [f"{_SPARE * notional:.2f} {quote}", f"0 {plan.asset}"]

@@ -11,6 +11,7 @@ from nautilus_trader.model.identifiers import InstrumentId
 
 from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_strategy.hedging.config import DriftConfig, ExecutionConfig, PolicyConfig, RailsConfig
+from oi_hedge_strategy.simulation.costs import CostsConfig
 from oi_hedge_strategy.simulation.fills import ImpactFillModel, ImpactFillModelConfig
 
 
@@ -34,6 +35,8 @@ class BacktestSettings(NautilusConfig, frozen=True):
         From sending an order to its arrival.
     impact : dict
         Values that differ from the defaults of `ImpactFillModelConfig`.
+    costs : CostsConfig
+        Fees, and multipliers of impact and latency.
     policy, rails, execution, drift
         As for the strategy.
 
@@ -46,6 +49,7 @@ class BacktestSettings(NautilusConfig, frozen=True):
     leverage: float = 3.0
     latency_ms: float = 200.0
     impact: dict[str, float] = {}  # noqa: RUF012 - msgspec copies defaults
+    costs: CostsConfig = CostsConfig()
     policy: PolicyConfig = PolicyConfig()
     rails: RailsConfig = RailsConfig()
     execution: ExecutionConfig = ExecutionConfig()
@@ -72,6 +76,8 @@ class BacktestSettings(NautilusConfig, frozen=True):
                 f"leverage must be above 0 and at most rails.max_leverage {self.rails.max_leverage:g}, "
                 f"was {self.leverage:g}"
             )
+        self.costs.check()
+        self.costs.fees(self.hedge_instrument.venue.value)
         if self.latency_ms < 0.0:
             raise ConfigError(f"latency_ms must not be negative, was {self.latency_ms}")
         try:

@@ -37,7 +37,8 @@ class ImpactFillModelConfig(FillModelConfig, frozen=True):
     Configure an `ImpactFillModel`; `ImpactParameters` and `MarketEstimator` explain each value.
 
     Until `warmup_days` of bars have been seen, `default_volatility` (daily, a fraction) and `default_volume`
-    (daily, base coin) stand in for the estimates, and each fill's record says so.
+    (daily, base coin) stand in for the estimates, and each fill's record says so. `multiplier` is applied to
+    the spread and impact of every fill, for sweeps.
     """
 
     impact_coefficient: float = 1.0
@@ -49,6 +50,7 @@ class ImpactFillModelConfig(FillModelConfig, frozen=True):
     warmup_days: float = 1.0
     default_volatility: float = 0.04
     default_volume: float = 1_000_000.0
+    multiplier: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class ImpactFillModel(FillModel):
             reference_volatility=config.reference_volatility,
             min_half_spread_bps=config.min_half_spread_bps,
             max_cost_bps=config.max_cost_bps,
-        )
+        ).times(config.multiplier)
         self._markets: dict[InstrumentId, _BarMarket] = {}
         self._quotes: dict[ClientOrderId, CostQuote] = {}
         self._market_of_nothing = self._new_estimator()

@@ -10,7 +10,7 @@ value of Y has been published for ETH perpetuals: calibrate it on own fills wher
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from oi_hedge_catalog.errors import ConfigError
 
@@ -57,6 +57,15 @@ class ImpactParameters:
                 "market impact: max_cost_bps must be at least min_half_spread_bps and below 10000, "
                 f"was {self.max_cost_bps}."
             )
+
+    def times(self, multiplier: float) -> "ImpactParameters":
+        """Return these parameters with spread and impact times `multiplier`, below the same cap."""
+        return replace(
+            self,
+            coefficient=self.coefficient * multiplier,
+            half_spread_bps=self.half_spread_bps * multiplier,
+            min_half_spread_bps=min(self.min_half_spread_bps * multiplier, self.max_cost_bps),
+        )
 
 
 @dataclass(frozen=True, slots=True)

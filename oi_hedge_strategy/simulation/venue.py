@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from nautilus_trader.backtest.config import (
     BacktestVenueConfig,
+    ImportableFeeModelConfig,
     ImportableFillModelConfig,
     ImportableLatencyModelConfig,
     MarginModelConfig,
@@ -12,6 +13,7 @@ from nautilus_trader.backtest.config import (
 from nautilus_trader.common.config import ImportableActorConfig
 
 from oi_hedge_catalog.errors import ConfigError
+from oi_hedge_strategy.simulation.costs import CostsConfig
 
 NS_PER_MS = 1_000_000
 _ROOM = "oi_hedge_strategy.simulation"
@@ -25,6 +27,8 @@ def hedge_venue_config(
     oms_type: Literal["NETTING", "HEDGING"] = "NETTING",
     latency_ms: float = 200.0,
     impact: Mapping[str, Any] | None = None,
+    costs: CostsConfig | None = None,
+    fee_rates: tuple[float | None, float | None] = (None, None),
     funding: Mapping[str, Any] | None = None,
     liquidation: Mapping[str, Any] | None = None,
 ) -> BacktestVenueConfig:
@@ -45,6 +49,10 @@ def hedge_venue_config(
         ``oms_type="NETTING"``, and submit reduce-only orders with their ``position_id``.
     latency_ms : float
         From sending a message to its arrival at the venue; 0 matches orders at once.
+    costs : CostsConfig, optional
+        Multipliers of impact and latency.
+    fee_rates : tuple of float or None
+        Maker and taker fee in place of the instrument's, see `CostsConfig.fees`.
     impact, funding, liquidation : mapping
         Values that differ from the defaults of `ImpactFillModelConfig`, `FundingModuleConfig` and
         `LiquidationModuleConfig`.
@@ -62,7 +70,8 @@ def hedge_venue_config(
         starting_balances=list(starting_balances),
         default_leverage=leverage,
         margin_model=MarginModelConfig(model_type="standard"),
-        **_costs(latency_ms, impact, modules),
+        fee_model=_fee_model(*fee_rates),
+        **_costs(latency_ms, impact, costs, modules),
     )
 
 
@@ -72,6 +81,7 @@ def spot_venue_config(
     *,
     latency_ms: float = 200.0,
     impact: Mapping[str, Any] | None = None,
+    costs: CostsConfig | None = None,
 ) -> BacktestVenueConfig:
     """
     Return a spot venue with a cash account, impact and latency.
@@ -82,7 +92,7 @@ def spot_venue_config(
         The venue, such as "BINANCE_SPOT".
     starting_balances : sequence of str
         One for each coin, such as ``["50000 USDT", "0 ETH"]``.
-    latency_ms, impact
+    latency_ms, impact, costs
         As for `hedge_venue_config`.
 
     """
@@ -91,7 +101,7 @@ def spot_venue_config(
         oms_type="NETTING",
         account_type="CASH",
         starting_balances=list(starting_balances),
-        **_costs(latency_ms, impact, [_module("fill_state", "ImpactStateModule", {})]),
+        **_costs(latency_ms, impact, costs, [_module("fill_state", "ImpactStateModule", {})]),
     )
 
 
@@ -107,22 +117,38 @@ def data_venue_config(name: str, currency: str = "USDT") -> BacktestVenueConfig:
     )
 
 
+def _fee_model(maker: float | None, taker: float | None) -> ImportableFeeModelConfig | None:
+    if maker is None and taker is None:
+        return None
+    return ImportableFeeModelConfig(
+        fee_model_path=f"{_ROOM}.fees:TierFeeModel",
+        config_path=f"{_ROOM}.fees:TierFeeModelConfig",
+        config={"maker_fee": maker, "taker_fee": taker},
+    )
+
+
 def _costs(
-    latency_ms: float, impact: Mapping[str, Any] | None, modules: list[ImportableActorConfig]
+    latency_ms: float,
+    impact: Mapping[str, Any] | None,
+    costs: CostsConfig | None,
+    modules: list[ImportableActorConfig],
 ) -> dict[str, Any]:
+    costs = costs or CostsConfig()
+    costs.check()
     if latency_ms < 0.0:
         raise ConfigError(f"venue latency_ms must not be negative, was {latency_ms}.")
     fill_model = ImportableFillModelConfig(
         fill_model_path=f"{_ROOM}.fills:ImpactFillModel",
         config_path=f"{_ROOM}.fills:ImpactFillModelConfig",
-        config=dict(impact or {}),
+        config={**(impact or {}), "multiplier": costs.impact_multiplier},
     )
-    if latency_ms == 0.0:
+    latency_ns = round(latency_ms * costs.latency_multiplier * NS_PER_MS)
+    if latency_ns == 0:
         return {"fill_model": fill_model, "modules": modules}
     latency_model = ImportableLatencyModelConfig(
         latency_model_path="nautilus_trader.backtest.models:LatencyModel",
         config_path="nautilus_trader.backtest.config:LatencyModelConfig",
-        config={"base_latency_nanos": round(latency_ms * NS_PER_MS)},
+        config={"base_latency_nanos": latency_ns},
     )
     modules = [*modules, _module("latency", "LatencyModule", {})]
     return {"fill_model": fill_model, "latency_model": latency_model, "modules": modules}
