@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from nautilus_trader.backtest.config import BacktestEngineConfig, BacktestVenueConfig
 from nautilus_trader.backtest.engine import BacktestEngine
-from nautilus_trader.backtest.node import get_fill_model, get_latency_model, get_margin_model
+from nautilus_trader.backtest.node import get_fee_model, get_fill_model, get_latency_model, get_margin_model
 from nautilus_trader.common.config import ActorFactory, LoggingConfig
 from nautilus_trader.model.currencies import ETH, USD, USDT
 from nautilus_trader.model.data import Bar, BarType
@@ -153,6 +153,7 @@ class Market:
             modules=[ActorFactory.create(module) for module in config.modules],
             fill_model=get_fill_model(config),
             latency_model=get_latency_model(config),
+            fee_model=get_fee_model(config),
         )
         engine.add_instrument(self.instrument)
         engine.add_data(bars)
