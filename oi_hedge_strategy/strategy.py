@@ -18,7 +18,8 @@ from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_catalog.types import OpenInterestUpdate
 from oi_hedge_strategy.config import OIHedgeConfig
 from oi_hedge_strategy.hedging.book import HedgeBook
-from oi_hedge_strategy.hedging.desk import Decision, HedgeDesk
+from oi_hedge_strategy.hedging.decision import Decision
+from oi_hedge_strategy.hedging.desk import HedgeDesk
 from oi_hedge_strategy.hedging.exposure import ExposureReader
 from oi_hedge_strategy.history import doubled_slots, is_spot, venue_slot
 from oi_hedge_strategy.inputs import INPUTS, inputs_seen

@@ -1,73 +1,32 @@
 """From market data to a decision: state, forecast, policy, rails, target."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from math import inf, isfinite
 from time import perf_counter_ns
+from typing import Any
 
 import msgspec
-from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.instruments import CryptoPerpetual
+from numpy.typing import NDArray
 
-from oi_hedge_catalog.errors import ConfigError
+from oi_hedge_catalog.errors import ConfigError, StateError
 from oi_hedge_strategy.config import OIHedgeConfig
-from oi_hedge_strategy.forecast.model import Forecast
 from oi_hedge_strategy.hedging.config import PolicyConfig
+from oi_hedge_strategy.hedging.decision import Decision
 from oi_hedge_strategy.hedging.model_in_use import ModelInUse
 from oi_hedge_strategy.hedging.observed import Observed
 from oi_hedge_strategy.hedging.policy import RulePolicy, Wish, forecast_policy
-from oi_hedge_strategy.hedging.rail_records import RailInput, RailVerdict
+from oi_hedge_strategy.hedging.rail_records import RailAction, RailInput, RailVerdict
 from oi_hedge_strategy.hedging.rails import Rails, ratio_to_quantity
 from oi_hedge_strategy.hedging.target import with_hysteresis, worth_trading
 from oi_hedge_strategy.history import feed
 from oi_hedge_strategy.margin import MarginSchedule
-from oi_hedge_strategy.records import CascadeForecast, HedgeDecision
-from oi_hedge_strategy.state import MarketState, StateSchema, Stream
+from oi_hedge_strategy.state import MarketState, Snapshot, StateSchema, Stream
+
+__all__ = ["Decision", "HedgeDesk"]
 
 _MINUTE_NS = 60_000_000_000
 _NEAR = 0.10
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Hold one decision and all that led to it."""
-
-    exposure: float
-    price: float
-    held: float
-    wish: Wish
-    verdict: RailVerdict
-    target: float
-    target_quantity: float
-    trades: bool
-    forecast: Forecast | None
-    alerts: tuple[bool, bool]
-    horizons_hours: tuple[int, ...]
-    model_sha256: str
-    hedge_quantity: float
-    equity: float
-    stage_ns: tuple[int, int, int]
-    """What sampling the state, running the model, and policy and rails took."""
-
-    def record(
-        self, instrument_id: InstrumentId, ordered: float, now: int, waiting: bool = False, trigger: str = ""
-    ) -> HedgeDecision:
-        """Return the decision as it is published."""
-        reasons = [text for text in (self.wish.reason, self.verdict.reason) if text]
-        return HedgeDecision(
-            instrument_id, self.exposure, self.price, self.held, self.wish.ratio, self.verdict.ratio,
-            self.target, self.verdict.decided_by, "; ".join(reasons), ordered, self.model_sha256,
-            self.hedge_quantity, self.equity, waiting, trigger, now, now,
-        )  # fmt: skip
-
-    def forecast_record(self, instrument_id: InstrumentId, now: int) -> CascadeForecast | None:
-        """Return the forecast as it is published, None where there is none."""
-        if self.forecast is None:
-            return None
-        moves = (self.forecast.probability, self.forecast.adverse, self.forecast.favourable)
-        sides = [side.tolist() for each in moves for side in each]
-        horizons = [float(hours) for hours in self.horizons_hours]
-        return CascadeForecast(instrument_id, horizons, *sides, *self.alerts, self.model_sha256, now, now)
 
 
 class HedgeDesk:
@@ -90,6 +49,17 @@ class HedgeDesk:
     ModelError
         If the model cannot be loaded, does not match, is not calibrated, or is not valid at `start_ns`.
 
+    Attributes
+    ----------
+    listener : callable, optional
+        Is told every event before it is taken in: stream, venue, when it was known, fields.
+    halted : bool
+        Whether the hedge venue has halted trading.
+    stopped : str
+        What the kill switch orders, ``hold`` or ``flatten``; empty while it orders nothing.
+    price : float
+        The last of the hedge instrument.
+
     """
 
     def __init__(
@@ -105,7 +75,9 @@ class HedgeDesk:
         known = self._hedge_venue in self.schema.venues
         self._rule = RulePolicy(_rule(config), self.schema, self._hedge_venue) if known else None
         self.rails = Rails(config.rails, config.policy.max_hedge_ratio, MarginSchedule())
+        self.listener: Callable[[Stream, str, int, tuple[float, ...]], None] | None = None
         self.halted = False
+        self.stopped = ""
         self.price = 0.0
         self._price_ts = self._interest_ts = -1
         self._newest = 0
@@ -117,6 +89,7 @@ class HedgeDesk:
     ) -> None:
         """Take in a bar; one with a price that cannot be is left out, and ages the feed."""
         high, low, close, ts = float(high), float(low), float(close), self.known_at(ts)
+        self._tell(Stream.SPOT if spot else Stream.PERPETUAL, venue, ts, high, low, close, float(volume))
         if not (0.0 < low <= close <= high and isfinite(high)):
             return
         self._state.update_bar(venue, spot, ts, high, low, close, float(volume))
@@ -126,6 +99,7 @@ class HedgeDesk:
     def on_open_interest(self, venue: str, ts: int, quantity: float) -> None:
         """Take in open interest; a value that cannot be is left out, and ages the feed."""
         ts = self.known_at(ts)
+        self._tell(Stream.OPEN_INTEREST, venue, ts, quantity)
         if isfinite(quantity) and quantity >= 0.0:
             self._state.update_open_interest(venue, ts, quantity)
             self._interest_ts = ts
@@ -133,6 +107,7 @@ class HedgeDesk:
     def on_funding(self, venue: str, ts: int, rate: float, interval_minutes: float | None) -> None:
         """Take in a funding rate; one without its interval says nothing about cost and is left out."""
         ts = self.known_at(ts)
+        self._tell(Stream.FUNDING, venue, ts, rate, interval_minutes or 0.0)
         if interval_minutes and isfinite(rate):
             self._state.update_funding(venue, ts, rate, interval_minutes)
             if venue == self._hedge_venue:
@@ -141,8 +116,74 @@ class HedgeDesk:
     def on_input(self, stream: Stream, venue: str, ts: int, fields: Sequence[float]) -> None:
         """Take in a further input; liquidations that cannot be are left out, other unknown values masked."""
         ts = self.known_at(ts)
+        self._tell(stream, venue, ts, *fields)
         if stream is not Stream.LIQUIDATIONS or all(isfinite(each) and each >= 0.0 for each in fields):
             feed(self._state, stream, venue, ts, fields)
+
+    def save(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Return the market state's arrays, and what else the desk remembers as JSON can hold it."""
+        drift = self.save_drift()
+        return self._state.save(), {
+            "schema": self.schema.to_json(),
+            "market": [self.price, self._price_ts, self._interest_ts, self._newest, self._funding_8h],
+            "rails": self.rails.save().decode(),
+            "drift": drift.decode() if drift is not None else None,
+        }
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
+        """
+        Become the desk that `save` was called on.
+
+        Raises
+        ------
+        StateError
+            If the saved market state is of another input schema.
+
+        """
+        if facts["schema"] != self.schema.to_json():
+            raise StateError(
+                "the saved market state has other inputs (venues, look-back or bars) than the model in use; "
+                "move the state directory away, and the look-back is filled anew"
+            )
+        self._state.restore(arrays)
+        self.price, self._price_ts, self._interest_ts, self._newest, self._funding_8h = facts["market"]
+        self.remember(facts["rails"], facts["drift"])
+
+    def remember(self, rails: str, drift: str | None) -> None:
+        """Take up what the rails and the drift monitor remembered."""
+        self.rails.restore(rails.encode())
+        if drift is not None:
+            self.restore_drift(drift.encode())
+
+    @property
+    def drift_revision(self) -> int:
+        """Return a number that changes whenever the drift monitor's memory does."""
+        return self._model.drift_revision if self._model is not None else 0
+
+    def replay(self, stream: Stream, venue: str, ts: int, fields: Sequence[float]) -> None:
+        """Take in an event as `listener` was told it."""
+        if stream in (Stream.PERPETUAL, Stream.SPOT):
+            high, low, close, volume = fields
+            self.on_bar(venue, stream is Stream.SPOT, ts, high, low, close, volume)
+        elif stream is Stream.OPEN_INTEREST:
+            self.on_open_interest(venue, ts, fields[0])
+        elif stream is Stream.FUNDING:
+            self.on_funding(venue, ts, fields[0], fields[1])
+        else:
+            self.on_input(stream, venue, ts, fields)
+
+    def look(self, now: int) -> Snapshot:
+        """Sample the market state as a decision does, without one."""
+        return self._state.sample(self.known_at(now))
+
+    @property
+    def newest(self) -> int:
+        """Return the newest time seen, nanoseconds since the epoch; 0 before the first event."""
+        return self._newest
+
+    def _tell(self, stream: Stream, venue: str, ts: int, *fields: float) -> None:
+        if self.listener is not None:
+            self.listener(stream, venue, ts, fields)
 
     def known_at(self, ts: int) -> int:
         """Return `ts`, or the newest time seen: an event that comes late is known from then on."""
@@ -182,6 +223,8 @@ class HedgeDesk:
         wish = self._wish(seen, now, exposure, pays)
         smooth = with_hysteresis(wish.ratio, held, self._config.execution)
         verdict = self.rails.apply(smooth, self._rail_input(seen, now, exposure, held, equity, pays))
+        if self.stopped:
+            verdict = _stop(verdict, held, self.stopped)
         forced = any(action.after < action.before for action in verdict.actions)
         moves = worth_trading(verdict.ratio, held, forced, self._config.execution)
         target = verdict.ratio if moves else held
@@ -189,7 +232,8 @@ class HedgeDesk:
         misplaced = hedge_quantity != 0.0 and (exposure == 0.0 or ratio < 0.0)
         excessive = ratio - held > 0.0 and ratio - held >= self._config.execution.min_adjustment
         return Decision(
-            exposure, seen.price, held, wish, verdict, target, quantity, moves or misplaced or excessive,
+            exposure, seen.price, held, wish, verdict, target, quantity,
+            (moves or misplaced or excessive) and not self.stopped,
             seen.forecast, seen.alerts, seen.horizons_hours, seen.model_sha256, hedge_quantity, equity,
             (*seen.took_ns, perf_counter_ns() - started),
         )  # fmt: skip
@@ -272,6 +316,14 @@ class HedgeDesk:
             share_at_risk=risk,
             funding_8h=pays,
         )
+
+
+def _stop(verdict: RailVerdict, held: float, order: str) -> RailVerdict:
+    """Return the verdict under the kill switch, which no rail overrules."""
+    after = 0.0 if order == "flatten" else held
+    return RailVerdict(
+        after, (*verdict.actions, RailAction("kill switch", verdict.ratio, after, f"stopped; {order}"))
+    )
 
 
 def _rule(config: OIHedgeConfig) -> PolicyConfig:

@@ -43,6 +43,8 @@ class DriftMonitor:
         Why the model is demoted, empty while it is not.
     notices : list of str
         What is to be said once; whoever says it clears the list.
+    revision : int
+        Grows whenever what `save` returns changes.
 
     """
 
@@ -52,12 +54,14 @@ class DriftMonitor:
         self._inputs: deque[_Observation] = deque()
         self._outputs: deque[_Observation] = deque()
         self._judged = 0
+        self.revision = 0
         self.demoted = ""
         self.notices: list[str] = []
         self._adopt(forecaster)
 
     def follow(self, forecaster: Forecaster) -> None:
         """Go on with another model: what the market looked like stays, what the old model said does not."""
+        self.revision += 1
         self._outputs.clear()
         self._adopt(forecaster)
         self._judge()
@@ -66,6 +70,7 @@ class DriftMonitor:
         """Note what is seen now, at most every five hours, and judge anew once a day."""
         if self._reference is None or (self._inputs and now < self._inputs[-1][0] + _OBSERVE_NS):
             return
+        self.revision += 1
         card = self._forecaster.card
         arrays = snapshot.values, snapshot.mask, snapshot.age, snapshot.liquidation_map
         inputs = drift_inputs(*arrays, card.schema)
@@ -95,6 +100,7 @@ class DriftMonitor:
         fields = {
             "model": self._forecaster.sha256,
             "demoted": self.demoted,
+            "judged": self._judged,
             "inputs": _plain(self._inputs),
             "outputs": _plain(self._outputs),
         }
@@ -103,7 +109,7 @@ class DriftMonitor:
     def restore(self, saved: bytes) -> None:
         """Take up what `save` returned; what another model said is left."""
         fields = json.loads(saved)
-        self._inputs = _observations(fields["inputs"])
+        self._inputs, self._judged = _observations(fields["inputs"]), int(fields["judged"])
         if fields["model"] == self._forecaster.sha256:
             self._outputs, self.demoted = _observations(fields["outputs"]), fields["demoted"]
 
@@ -140,9 +146,9 @@ def _reason(above: dict[str, float], limits: dict[str, float]) -> str:
 
 
 def _plain(window: deque[_Observation]) -> list[tuple[int, dict[str, float | None]]]:
-    """Return observations as JSON can hold them: nine digits, and null where a value was missing."""
+    """Return observations as JSON can hold them: null where a value was missing."""
     return [
-        (ts, {name: float(f"{value:.9g}") if isfinite(value) else None for name, value in values.items()})
+        (ts, {name: value if isfinite(value) else None for name, value in values.items()})
         for ts, values in window
     ]
 

@@ -97,6 +97,11 @@ class ModelInUse:
         self._monitor.notices.clear()
         return found
 
+    @property
+    def drift_revision(self) -> int:
+        """Return a number that grows whenever what `save` returns changes."""
+        return self._monitor.revision
+
     def save(self) -> bytes:
         """Return what the drift monitor remembers."""
         return self._monitor.save()
