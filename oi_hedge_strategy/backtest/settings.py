@@ -1,4 +1,4 @@
-"""What a backtest run may be told: exposure, hedge, costs, policy and rails."""
+"""What a run may be told, be it a backtest, paper or live: one file for all three."""
 
 import json
 import math
@@ -11,16 +11,25 @@ from nautilus_trader.model.identifiers import InstrumentId
 
 from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_strategy.hedging.config import DriftConfig, ExecutionConfig, PolicyConfig, RailsConfig
+from oi_hedge_strategy.live.config import LiveConfig, NodeConfig, PaperConfig
 from oi_hedge_strategy.simulation.costs import CostsConfig
 from oi_hedge_strategy.simulation.fills import ImpactFillModel, ImpactFillModelConfig
 
 
 class BacktestSettings(NautilusConfig, frozen=True):
     """
-    Configure a backtest.
+    Configure a backtest, a paper run or a live one.
 
     Parameters
     ----------
+    model, models : str
+        An ONNX file, or the directory of a registry; the shipped model in a backtest when both are empty.
+    catalog : str
+        Recorded data of a backtest; a simulated market when empty.
+    reports : str
+        Directory of the reports.
+    venues : tuple of str
+        Whose perpetuals are read; all that the model knows and the run can reach when empty.
     hedge_instrument : InstrumentId
         The linear perpetual that is traded.
     exposure_instrument : InstrumentId
@@ -39,9 +48,16 @@ class BacktestSettings(NautilusConfig, frozen=True):
         Fees, and multipliers of impact and latency.
     policy, rails, execution, drift
         As for the strategy.
+    node, paper, live
+        Of the trading node, the simulated and the real account; a backtest has none of them.
 
     """
 
+    model: str = ""
+    models: str = ""
+    catalog: str = ""
+    reports: str = "out"
+    venues: tuple[str, ...] = ()
     hedge_instrument: InstrumentId = InstrumentId.from_str("ETHUSDT-PERP.BINANCE")
     exposure_instrument: InstrumentId = InstrumentId.from_str("ETHUSDT.BINANCE_SPOT")
     exposure_quantity: float = 100.0
@@ -54,6 +70,9 @@ class BacktestSettings(NautilusConfig, frozen=True):
     rails: RailsConfig = RailsConfig()
     execution: ExecutionConfig = ExecutionConfig()
     drift: DriftConfig = DriftConfig()
+    node: NodeConfig = NodeConfig()
+    paper: PaperConfig = PaperConfig()
+    live: LiveConfig = LiveConfig()
 
     def check(self) -> None:
         """
@@ -65,8 +84,10 @@ class BacktestSettings(NautilusConfig, frozen=True):
             For the first value out of range.
 
         """
-        for part in (self.policy, self.rails, self.execution, self.drift):
+        for part in (self.policy, self.rails, self.execution, self.drift, self.node, self.paper, self.live):
             part.check()
+        if self.model and self.models:
+            raise ConfigError(f"models {self.models} and model {self.model} are both set: name one of them")
         if self.exposure_quantity == 0.0:
             raise ConfigError("exposure_quantity must not be zero: there would be nothing to hedge")
         if not self.collateral > 0.0:
