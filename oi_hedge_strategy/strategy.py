@@ -131,7 +131,7 @@ class OIHedgeStrategy(Strategy):
     def on_order_submitted(self, event: OrderSubmitted) -> None:
         """Note how long a hedge order took to leave."""
         if not self._book.is_stop(event.client_order_id):
-            self._timer.sent(event.ts_event)
+            self._timer.sent(event.ts_event, self.clock.timestamp_ns())
 
     def on_order_filled(self, event: OrderFilled) -> None:
         """Move the hard stop with the position; cool down after the stop itself was hit."""

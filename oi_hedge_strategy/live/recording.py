@@ -135,7 +135,8 @@ def _began(path: Path) -> int:
 
 def _streams(session: Session) -> list[Path]:
     """Return the directories that Nautilus streamed into: one a node, below the kind of its environment."""
-    return [path for kind in ("live", "sandbox", "backtest") for path in (session.directory / kind).glob("*/")]
+    kinds = ("live", "sandbox", "backtest")
+    return [path for kind in kinds for path in (session.directory / kind).glob("*/")]
 
 
 def _order(row: Any) -> tuple[int, int]:

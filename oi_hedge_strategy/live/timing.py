@@ -55,11 +55,12 @@ class StageTimer:
         elif self._sent >= at:
             self._end(self._sent - at)
 
-    def sent(self, at: int) -> None:
-        """Note that the execution client sent the order at `at`."""
+    def sent(self, at: int, heard: int) -> None:
+        """Note that the execution client sent the order at `at`, of which was heard at `heard`."""
         if self._pending is not None:
-            self._end(max(at - self._pending[2], 0))
-        self._sent = at
+            decided_at = self._pending[2]
+            self._end((at if at >= decided_at else heard) - decided_at)
+        self._sent = max(at, heard)
 
     def _end(self, order: int | None) -> None:
         assert self._pending is not None
