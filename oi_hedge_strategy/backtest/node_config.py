@@ -1,15 +1,18 @@
 """From a plan to the run configuration that BacktestNode executes."""
 
+from dataclasses import replace
 from typing import Any
 
+import msgspec
 from nautilus_trader.backtest.config import BacktestDataConfig, BacktestEngineConfig, BacktestRunConfig
 from nautilus_trader.common.config import ImportableActorConfig, LoggingConfig
-from nautilus_trader.model.data import Bar, FundingRateUpdate
+from nautilus_trader.model.data import Bar, FundingRateUpdate, InstrumentStatus
 from nautilus_trader.trading.config import ImportableStrategyConfig
 
 from oi_hedge_catalog import store
 from oi_hedge_catalog.types import OpenInterestUpdate
 from oi_hedge_strategy.backtest.plan import BacktestPlan, iso
+from oi_hedge_strategy.backtest.settings import BacktestSettings
 from oi_hedge_strategy.config import OIHedgeConfig
 from oi_hedge_strategy.hedging.config import ExecutionConfig, ExposureConfig, PolicyConfig, RailsConfig
 from oi_hedge_strategy.history import is_spot
@@ -24,9 +27,52 @@ _SPARE = 1.5
 
 
 def run_config(
-    plan: BacktestPlan, policy: PolicyConfig, rails: RailsConfig, execution: ExecutionConfig
+    plan: BacktestPlan,
+    policy: PolicyConfig,
+    rails: RailsConfig,
+    execution: ExecutionConfig,
 ) -> BacktestRunConfig:
     """Return the run of one policy over the plan's data."""
+    return _config(plan, policy, rails, execution)
+
+
+def replay_config(
+    plan: BacktestPlan,
+    policy: PolicyConfig,
+    rails: RailsConfig,
+    execution: ExecutionConfig,
+    *,
+    impact: float = 1.0,
+    latency: float = 1.0,
+) -> BacktestRunConfig:
+    """
+    Return a run over the bars and the funding of hedge and exposure alone, for a `ReplayDesk`.
+
+    Parameters
+    ----------
+    plan, policy, rails, execution
+        As for `run_config`.
+    impact, latency : float
+        Multipliers of spread and impact, and of latency.
+
+    """
+    held = plan.settings.hedge_instrument, plan.settings.exposure_instrument
+    lean = replace(
+        plan,
+        instruments=tuple(each for each in plan.instruments if each.id in held),
+        bar_types={i: kind for i, kind in plan.bar_types.items() if i in held},
+        settings=_with_costs(plan.settings, impact, latency),
+    )
+    return _config(lean, policy, rails, execution, inputs=False)
+
+
+def _config(
+    plan: BacktestPlan,
+    policy: PolicyConfig,
+    rails: RailsConfig,
+    execution: ExecutionConfig,
+    inputs: bool = True,
+) -> BacktestRunConfig:
     hedge_bars = plan.bar_types[plan.settings.hedge_instrument]
     strategy = OIHedgeConfig(
         bar_type=hedge_bars,
@@ -53,12 +99,22 @@ def run_config(
     return BacktestRunConfig(
         engine=engine,
         venues=_venues(plan),
-        data=_data(plan),
+        data=_data(plan, inputs),
         start=plan.warm_up_ns,
         end=plan.end_ns,
         raise_exception=True,
         dispose_on_completion=False,
     )
+
+
+def _with_costs(settings: BacktestSettings, impact: float, latency: float) -> BacktestSettings:
+    """Return settings with spread and impact, and latency, multiplied once more."""
+    costs = msgspec.structs.replace(
+        settings.costs,
+        impact_multiplier=impact * settings.costs.impact_multiplier,
+        latency_multiplier=latency * settings.costs.latency_multiplier,
+    )
+    return msgspec.structs.replace(settings, costs=costs)
 
 
 def _holder(plan: BacktestPlan) -> ImportableStrategyConfig:
@@ -98,9 +154,7 @@ def _venues(plan: BacktestPlan) -> list[Any]:
     hedge, exposure = settings.hedge_instrument.venue.value, settings.exposure_instrument.venue.value
     balance = [f"{plan.collateral:.2f} {quote}"]
     fees = settings.costs.fees(hedge)
-    venues = {
-        hedge: hedge_venue_config(hedge, balance, leverage=settings.leverage, fee_rates=fees, **costs)
-    }
+    venues = {hedge: hedge_venue_config(hedge, balance, leverage=settings.leverage, fee_rates=fees, **costs)}
     if exposure != hedge:
         notional = plan.start_price * abs(settings.exposure_quantity)
         own = [f"{_SPARE * notional:.2f} {quote}", f"0 {plan.asset}"]
@@ -116,22 +170,25 @@ def _venues(plan: BacktestPlan) -> list[Any]:
     return list(venues.values())
 
 
-def _data(plan: BacktestPlan) -> list[BacktestDataConfig]:
+def _data(plan: BacktestPlan, inputs: bool = True) -> list[BacktestDataConfig]:
     """Return one data configuration for each series, the hedge instrument's bars last."""
-    interest = set(store.open_interest_ids(plan.catalog))
+    interest = set(store.open_interest_ids(plan.catalog)) if inputs else set()
     funding = set(store.funding_ids(plan.catalog))
     path, spec = str(plan.catalog.path), plan.bar_types[plan.settings.hedge_instrument].spec
-    configs = _unlisted_inputs(plan)
-    inputs: list[Any] = [each.kind for each in inputs_seen(plan.channels_seen) if each.unlisted_id is None]
+    seen = inputs_seen(plan.channels_seen) if inputs else ()
+    configs = _unlisted_inputs(plan) if inputs else []
+    listed: list[Any] = [each.kind for each in seen if each.unlisted_id is None]
     for each in sorted(plan.instruments, key=lambda i: (i.id == plan.settings.hedge_instrument, str(i.id))):
         shared: dict[str, Any] = {"catalog_path": path, "instrument_id": each.id}
         if each.id in interest:
             configs.append(BacktestDataConfig(data_cls=_OPEN_INTEREST, client_id=_OI_CLIENT, **shared))
-        for kind in inputs:
+        for kind in listed:
             if store.data_files(plan.catalog, kind, str(each.id)):
                 configs.append(BacktestDataConfig(data_cls=kind, client_id=_OI_CLIENT, **shared))
         if each.id in funding:
             configs.append(BacktestDataConfig(data_cls=FundingRateUpdate, **shared))
+        if store.data_files(plan.catalog, InstrumentStatus, str(each.id)):
+            configs.append(BacktestDataConfig(data_cls=InstrumentStatus, **shared))
         if each.id in plan.bar_types:
             configs.append(BacktestDataConfig(data_cls=Bar, bar_spec=str(spec), **shared))
     return configs
