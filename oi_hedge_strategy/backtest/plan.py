@@ -131,7 +131,9 @@ def make_plan(
     instruments = tuple(
         each
         for each in known.values()
-        if each.base_currency == hedge.base_currency and venue_slot(each.id) in card.schema.venues
+        if each.base_currency == hedge.base_currency
+        and venue_slot(each.id) in card.schema.venues
+        and (not settings.venues or venue_slot(each.id) in settings.venues or each in (hedge, exposure))
     )
     if hedge not in instruments:
         raise ConfigError(

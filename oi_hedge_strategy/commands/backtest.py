@@ -38,7 +38,7 @@ from oi_hedge_strategy.forecast.source import promotion_at
 @click.option("--end", type=UTC_TIME, help="Last decision; by default the end of the data.")
 @click.option("--config", "config", type=click.Path(path_type=Path), help="TOML file with settings.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("out"), show_default=True, help="Where reports go."
+    "--out", type=click.Path(path_type=Path), help="Where reports go; `reports` of the settings by default."
 )
 def backtest(
     catalog: Path | None,
@@ -47,7 +47,7 @@ def backtest(
     start: int | None,
     end: int | None,
     config: Path | None,
-    out: Path,
+    out: Path | None,
 ) -> None:
     """Hedge an exposure over a catalog: hedged, unhedged and baselines on the same data.
 
@@ -58,6 +58,11 @@ def backtest(
     if model is not None and models is not None:
         raise ConfigError(f"--model {model} and --models {models} exclude one another; name one of them")
     settings = load_settings(config)
+    catalog = catalog or (Path(settings.catalog) if settings.catalog else None)
+    if model is None and models is None:
+        model = Path(settings.model) if settings.model else None
+        models = Path(settings.models) if settings.models else None
+    out = out or Path(settings.reports)
     with tempfile.TemporaryDirectory() as scratch:
         opened = store.open_catalog(catalog if catalog is not None else build_demo_catalog(Path(scratch)))
         simulated = bool(store.read_info(opened)["simulated"])
