@@ -20,7 +20,7 @@ from oi_hedge_strategy.training.network import QUANTILE_LEVELS, CascadeNetwork
 Rows = NDArray[np.int64]
 Floats = NDArray[np.float64]
 _CHUNK = 4096
-_TABLE_STEP = 2
+TABLE_STEP = 2
 """A regression takes every so-many-th row: neighbours hardly differ."""
 
 
@@ -179,8 +179,8 @@ def prepare(
     network.scale.fit(torch.from_numpy(np.asarray(market[training[:: max(1, training.size // 20_000)]])))
     with torch.no_grad():
         network.out.bias.zero_()
-    tables = [_scaled(network, market[rows[::_TABLE_STEP]]) for rows in (training, stopping)]
-    cascade = [np.asarray(data.cascade[rows[::_TABLE_STEP]]) for rows in (training, stopping)]
+    tables = [_scaled(network, market[rows[::TABLE_STEP]]) for rows in (training, stopping)]
+    cascade = [np.asarray(data.cascade[rows[::TABLE_STEP]]) for rows in (training, stopping)]
     if config.regression:
         found = (
             np.reshape(config.strengths, cascade[0].shape[1:])
@@ -284,9 +284,7 @@ def _save(
     content = {
         "network": network.state_dict(),
         "optimiser": optimiser.state_dict(),
-        "schedule": {
-            k: v for k, v in schedule.state_dict().items() if not callable(v) and k != "_anneal_func_type"
-        },
+        "schedule": schedule.state_dict(),
         "best": best,
         "waited": waited,
         "epoch": epoch,

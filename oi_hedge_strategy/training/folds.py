@@ -1,5 +1,6 @@
 """The windows of a walk-forward: what a model may learn from by its date, and what it is judged on after."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -47,6 +48,14 @@ class Fold:
     def name(self) -> str:
         """Return the date."""
         return iso(self.until_ns)[:10]
+
+    @property
+    def key(self) -> str:
+        """Return the date and a hash of all rows: what was fitted on one fold is no other's."""
+        digest = hashlib.sha256()
+        for rows in (self.training, self.stopping, self.calibration, self.whole, self.test):
+            digest.update(np.asarray([rows.size, *rows], np.int64).tobytes())
+        return f"{self.name}-{digest.hexdigest()[:12]}"
 
     def windows(self, data: FeatureSet) -> dict[str, tuple[str, str]]:
         """Return first and last decision time of each window that has rows, ISO 8601."""

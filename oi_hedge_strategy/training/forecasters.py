@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 from oi_hedge_strategy.evaluation.files import write_bytes
 from oi_hedge_strategy.training.baselines import baselines
 from oi_hedge_strategy.training.feature_set import FeatureSet
-from oi_hedge_strategy.training.fit import FitConfig, fit, predict_logits
+from oi_hedge_strategy.training.fit import TABLE_STEP, FitConfig, fit, predict_logits
 from oi_hedge_strategy.training.folds import Fold
 from oi_hedge_strategy.training.network import Architecture, CascadeNetwork
 
 Floats = NDArray[np.float64]
 NETWORKS: tuple[Architecture, Architecture] = ("hybrid", "lstm")
 RULE_COLUMNS = ("log_open_interest_since_24h", "funding_8h_mean_24h")
-_TABLE_STEP = 2
 
 
 @dataclass(slots=True)
@@ -83,7 +82,7 @@ def fit_forecaster(path: Path, fold: Fold, name: str, seed: int, config: FitConf
         Where the result is kept; a job that is done is read from there, one that was stopped goes on.
 
     """
-    done = out / f"{fold.name}-{name}-{seed}.pt"
+    done = out / f"{fold.key}-{name}-{seed}.pt"
     if done.exists():
         return _read(done)
     torch.set_num_threads(1)
@@ -139,8 +138,8 @@ def _fit_baseline(data: FeatureSet, fold: Fold, name: str, seed: int) -> Fitted:
         return np.asarray(market[rows]), np.asarray(cascade[rows])
 
     stop = table(fold.stopping)
-    first = forecaster.fit(*table(fold.training[::_TABLE_STEP]), *stop, seed)
-    final = forecaster.refit(*table(fold.whole[::_TABLE_STEP]), first, seed)
+    first = forecaster.fit(*table(fold.training[::TABLE_STEP]), *stop, seed)
+    final = forecaster.refit(*table(fold.whole[::TABLE_STEP]), first, seed)
     return Fitted(first(market[fold.calibration]), final(market[fold.test]))
 
 

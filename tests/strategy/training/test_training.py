@@ -27,7 +27,7 @@ from oi_hedge_strategy.training.dataset import build_dataset, fingerprint
 from oi_hedge_strategy.training.feature_set import HEAD, VIEWS
 from oi_hedge_strategy.training.fit import FitConfig, fit, predict_logits
 from oi_hedge_strategy.training.folds import make_fold
-from oi_hedge_strategy.training.forecasters import make_network
+from oi_hedge_strategy.training.forecasters import fit_forecaster, make_network
 from oi_hedge_strategy.training.judge import calibration_error
 from oi_hedge_strategy.training.network import QUANTILE_LEVELS, CalibratedForecast
 from oi_hedge_strategy.training.recording import Snapshots, record
@@ -195,6 +195,16 @@ def test_no_window_of_a_fold_knows_more_than_it_may(data):
     purge = horizon + (OFFSETS[-1] + EMBARGO_HOURS) * HOUR
     assert ts[fold.stopping[0]] - ts[fold.training[-1]] >= purge
     assert ts[fold.calibration[0]] - ts[fold.stopping[-1]] >= horizon + EMBARGO_HOURS * HOUR
+
+
+def test_what_was_fitted_for_one_test_window_is_not_taken_for_another(data, tmp_path):
+    until = int(data.ts[-300])
+    for hours in (100, 30):
+        fold = make_fold(data, until, until + hours * HOUR)
+        found = fit_forecaster(data.path, fold, "lstm", 0, SMALL, tmp_path)
+        assert len(found.test) == fold.test.size
+        again = fit_forecaster(data.path, fold, "lstm", 0, SMALL, tmp_path)
+        np.testing.assert_array_equal(again.test, found.test)
 
 
 def test_platt_scaling_recovers_a_known_distortion():
