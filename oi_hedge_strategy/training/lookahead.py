@@ -19,7 +19,7 @@ from oi_hedge_strategy.forecast.model import Forecast, Forecaster
 from oi_hedge_strategy.hedging.config import ExposureConfig
 from oi_hedge_strategy.hedging.desk import Decision, HedgeDesk
 from oi_hedge_strategy.history import AssetHistory, hourly_bar_types, load_history, venue_slot
-from oi_hedge_strategy.state import Snapshot, Stream
+from oi_hedge_strategy.state import Stream
 from oi_hedge_strategy.training.lookahead_scores import model_on_shuffled, refit_on_shuffled, shifted_gain
 from oi_hedge_strategy.training.recent import RecentForecasts, recent_forecasts
 from oi_hedge_strategy.training.recording import record, warm_up_ns
@@ -161,7 +161,7 @@ def truncation_differences(
         if whole.forecast is None:
             raise ModelError(f"{forecaster.source}: no forecast at {iso(now)}: {whole.wish.reason}")
         (snapshot,) = record(history, forecaster.card.schema, np.array([now]))
-        trained = forecaster.predict(Snapshot(*(getattr(snapshot, name) for name in Snapshot.__slots__)))
+        trained = forecaster.predict(snapshot.snapshot(0))
         if _bits(trained) != _bits(whole.forecast):
             found.append(f"{iso(now)}: the training data show the model something else than the desk does")
         elif again.forecast is None or _bits(again.forecast) != _bits(whole.forecast):
@@ -257,7 +257,7 @@ def _bits(forecast: Forecast) -> bytes:
 
 def _decided(decision: Decision) -> str:
     """Return everything that was decided; floats are written so that they can be told apart to the bit."""
-    names = (each for each in Decision.__slots__ if each != "forecast")
+    names = (each for each in Decision.__slots__ if each not in ("forecast", "stage_ns"))
     return repr([(name, getattr(decision, name)) for name in names])
 
 
