@@ -1,13 +1,13 @@
 """The card a model file carries: what it expects, how it was made, how good it was, when it expires."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Self
 
 from oi_hedge_catalog.errors import ModelError
-from oi_hedge_strategy.cascades import CascadeDefinition
+from oi_hedge_strategy.cascades import SIDES, CascadeDefinition
 from oi_hedge_strategy.state.schema import StateSchema
 
 CARD_KEY = "oi_hedge_card"
@@ -171,3 +171,10 @@ def day(ts: int) -> str:
 def head(side: str, hours: int) -> str:
     """Return the key of one output in the card: such as ``down_18h``."""
     return f"{side}_{hours}h"
+
+
+def outputs(horizons_hours: Sequence[int]) -> list[tuple[str, tuple[int, int]]]:
+    """Return the key of every output, such as ``down_18h``, and its index of side and horizon."""
+    return [
+        (head(side, hours), (s, h)) for s, side in enumerate(SIDES) for h, hours in enumerate(horizons_hours)
+    ]

@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oi_hedge_catalog.errors import ModelError
-from oi_hedge_strategy.cascades import SIDES
-from oi_hedge_strategy.forecast.card import ModelCard, head
+from oi_hedge_strategy.forecast.card import ModelCard, outputs
 from oi_hedge_strategy.forecast.drift import DriftReference
 from oi_hedge_strategy.forecast.model import Forecast, Forecaster
 from oi_hedge_strategy.state import CHANNELS, Snapshot, StateSchema
@@ -115,7 +114,7 @@ def _card(card: ModelCard, source: str) -> str:
         DriftReference.from_card(card, source)
     except ModelError as error:
         return str(error)
-    heads = [head(side, hours) for side in SIDES for hours in card.cascade.horizons_hours]
+    heads = [key for key, _ in outputs(card.cascade.horizons_hours)]
     if missing := [each for each in heads if each not in card.alert_threshold]:
         return f"no alert threshold of {', '.join(missing)}"
     levels = np.asarray(card.quantile_levels)

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oi_hedge_strategy.cascades import SIDES
-from oi_hedge_strategy.forecast.card import head
+from oi_hedge_strategy.forecast.card import outputs
 from oi_hedge_strategy.state.schema import CHANNELS, StateSchema
 
 Floats = NDArray[np.float64]
@@ -163,9 +162,7 @@ def _against_look_back(series: NDArray[Any], known: NDArray[np.bool_]) -> Floats
 def drift_outputs(probability: NDArray[Any], horizons_hours: Sequence[int]) -> dict[str, Floats]:
     """Return probabilities of shape (n, sides, horizons) by name: ``p_down_4h`` and so on."""
     return {
-        f"p_{head(side, hours)}": np.asarray(probability[:, s, h], np.float64)
-        for s, side in enumerate(SIDES)
-        for h, hours in enumerate(horizons_hours)
+        f"p_{key}": np.asarray(probability[:, *index], np.float64) for key, index in outputs(horizons_hours)
     }
 
 

@@ -3,8 +3,7 @@
 from typing import Self
 
 from oi_hedge_catalog.errors import ModelError
-from oi_hedge_strategy.cascades import SIDES
-from oi_hedge_strategy.forecast.card import day, head
+from oi_hedge_strategy.forecast.card import day, outputs
 from oi_hedge_strategy.forecast.drift import DriftReference
 from oi_hedge_strategy.forecast.model import Forecaster
 from oi_hedge_strategy.forecast.registry import Promotion, Registry
@@ -171,8 +170,8 @@ def _complete(forecaster: Forecaster) -> Forecaster:
     card, source = forecaster.card, forecaster.source
     card.check_calibrated(source)
     DriftReference.from_card(card, source)
-    heads = (head(side, hours) for side in SIDES for hours in card.cascade.horizons_hours)
-    if missing := [each for each in heads if each not in card.alert_threshold]:
+    keys = [key for key, _ in outputs(card.cascade.horizons_hours)]
+    if missing := [key for key in keys if key not in card.alert_threshold]:
         raise ModelError(f"{source}: its card has no alert threshold of {', '.join(missing)}; train it anew")
     return forecaster
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from oi_hedge_catalog.errors import CatalogError
 from oi_hedge_strategy.evaluation.breakdown import iso
-from oi_hedge_strategy.forecast.card import ModelCard
+from oi_hedge_strategy.evaluation.daily import DAY_NS
+from oi_hedge_strategy.forecast.card import ModelCard, outputs
 from oi_hedge_strategy.forecast.drift import DriftReference, drift_outputs
 from oi_hedge_strategy.history import AssetHistory
 from oi_hedge_strategy.state import CHANNELS
@@ -21,12 +22,11 @@ from oi_hedge_strategy.training.export import export_model
 from oi_hedge_strategy.training.feature_set import FeatureSet
 from oi_hedge_strategy.training.folds import Fold
 from oi_hedge_strategy.training.forecasters import Fitted, make_network
-from oi_hedge_strategy.training.judge import best_threshold, heads, judge
+from oi_hedge_strategy.training.judge import best_threshold, judge
 from oi_hedge_strategy.training.network import QUANTILE_LEVELS, Architecture, CalibratedForecast
 from oi_hedge_strategy.training.recording import Snapshots, record
 
 Floats = NDArray[np.float64]
-DAY_NS = 86_400_000_000_000
 _PARITY_SAMPLES = 64
 _DRIFT_ROWS = 20_000
 
@@ -61,7 +61,7 @@ def calibrate(fitted: Sequence[Fitted], data: FeatureSet, fold: Fold) -> Calibra
     logits = np.mean([each.calibration for each in fitted], axis=0)
     crosswise = cross_fitted(logits, cascade)
     threshold = np.zeros(logits.shape[1:])
-    for _, index in heads(data.definition):
+    for _, index in outputs(data.definition.horizons_hours):
         known = np.isfinite(cascade[:, *index])
         threshold[index] = best_threshold(crosswise[known, *index], cascade[known, *index])
     calibration = fit_calibration(logits, cascade)
@@ -135,7 +135,9 @@ def export_fold(
         splits={name: list(ends) for name, ends in fold.windows(data).items() if name != "test"},
         metrics=judge(result.crosswise, outcome, data.asset[judged], data.ts[judged], data),
         calibration=_calibration_card(result.calibration, data),
-        alert_threshold={key: float(result.threshold[index]) for key, index in heads(data.definition)},
+        alert_threshold={
+            key: float(result.threshold[index]) for key, index in outputs(data.definition.horizons_hours)
+        },
         reference=_reference(data, fold, result.crosswise, members),
         parameters=sum(each.numel() for each in network.parameters()),
         architecture=architecture,
@@ -159,7 +161,7 @@ def parity_snapshots(data: FeatureSet, fold: Fold, histories: Sequence[AssetHist
 
 def _calibration_card(calibration: Calibration, data: FeatureSet) -> dict[str, Any]:
     card: dict[str, Any] = {"method": "platt", "slope": {}, "intercept": {}}
-    for key, index in heads(data.definition):
+    for key, index in outputs(data.definition.horizons_hours):
         card["slope"][key] = float(calibration.slope[index])
         card["intercept"][key] = float(calibration.intercept[index])
     return card
@@ -172,9 +174,9 @@ def _reference(
     rows = fold.whole[:: max(1, fold.whole.size // _DRIFT_ROWS)]
     drift = np.asarray(data.drift[rows], np.float64)
     inputs: Mapping[str, Floats] = {name: drift[:, at] for at, name in enumerate(data.drift_names)}
-    outputs = drift_outputs(probability, data.definition.horizons_hours)
+    said = drift_outputs(probability, data.definition.horizons_hours)
     return {
-        "drift": DriftReference.fit({**inputs, **outputs}).to_dict(),
+        "drift": DriftReference.fit({**inputs, **said}).to_dict(),
         "training_loss": [each.training_loss for each in members],
         "stopping_loss": [each.stopping_loss for each in members],
     }

@@ -28,7 +28,7 @@ from oi_hedge_strategy.state.schema import NANOSECONDS_PER_HOUR
 from oi_hedge_strategy.training import disturb as disturbing
 from oi_hedge_strategy.training import features, recording, targets
 from oi_hedge_strategy.training.disturb import disturb
-from oi_hedge_strategy.training.feature_set import HEAD, VIEWS, FeatureSet, allocate, load, view_arrays
+from oi_hedge_strategy.training.feature_set import HEAD, VIEWS, FeatureSet, View, allocate, load, view_arrays
 from oi_hedge_strategy.training.features import MarketFeatures
 from oi_hedge_strategy.training.parallel import run_jobs
 from oi_hedge_strategy.training.recording import Snapshots, record
@@ -218,7 +218,7 @@ def _fill(
     extractor = MarketFeatures(schema, channels)
     rng = np.random.default_rng([int(times[0]), *history.asset.encode()])
     inputs = load(path, "drift", "r+")
-    views = [[load(path, f"{view}_{name}", "r+") for name in _VIEW_ARRAYS] for view in VIEWS]
+    views = [[load(path, f"{view}_{name}", "r+") for name in View.__slots__] for view in VIEWS]
     at = 0
     for snapshots in record(history, schema, times):
         part = rows[at : at + len(snapshots)]
@@ -232,13 +232,10 @@ def _fill(
     (path / _DONE / name).touch()
 
 
-_VIEW_ARRAYS = ("steps", "weights", "market", "volatility")
-
-
 def _features(extractor: MarketFeatures, snapshots: Snapshots) -> list[NDArray[np.float32]]:
     with torch.no_grad():
         given = extractor(*tensors(snapshots))
-    return [getattr(given, name).numpy() for name in _VIEW_ARRAYS]
+    return [getattr(given, name).numpy() for name in View.__slots__]
 
 
 def tensors(snapshots: Snapshots) -> tuple[Tensor, ...]:

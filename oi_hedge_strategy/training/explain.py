@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from oi_hedge_catalog.errors import CatalogError, ModelError
 from oi_hedge_strategy.evaluation.breakdown import iso
-from oi_hedge_strategy.forecast.card import ModelCard
+from oi_hedge_strategy.forecast.card import ModelCard, outputs
 from oi_hedge_strategy.forecast.model import Forecast, Forecaster
 from oi_hedge_strategy.history import AssetHistory, venue_slot
-from oi_hedge_strategy.state import CHANNELS, LiquidationMap, Snapshot, StateSchema, Stream
+from oi_hedge_strategy.state import CHANNELS, LiquidationMap, StateSchema, Stream
 from oi_hedge_strategy.state.schema import NANOSECONDS_PER_HOUR
-from oi_hedge_strategy.training.recent import forecast_snapshots, outputs
+from oi_hedge_strategy.training.recent import forecast_snapshots
 from oi_hedge_strategy.training.recording import Snapshots, record
 
 Floats = NDArray[np.float64]
@@ -128,7 +128,7 @@ def explain(forecaster: Forecaster, history: AssetHistory, at_ns: int) -> Explan
             f"{history.asset}: nothing is known at {iso(at_ns)} that the model reads: none of its venues "
             f"({', '.join(card.schema.venues)}) has data of the last {card.schema.max_age_hours:g} h"
         )
-    forecast = forecaster.predict(Snapshot(*(getattr(snapshot, name) for name in Snapshot.__slots__)))
+    forecast = forecaster.predict(snapshot.snapshot(0))
     if not forecast.is_sane:
         raise ModelError(f"{forecaster.source}: impossible forecast at {iso(at_ns)}; train it anew")
     said = log_odds(forecast.probability)
@@ -266,7 +266,7 @@ def _repeated(snapshot: Snapshots, times: int) -> Snapshots:
 
 def _base_rate(card: ModelCard, asset: str) -> dict[str, float]:
     figures = card.metrics.get(asset) or card.metrics.get("pooled", {})
-    keys = [key for key, _ in outputs(card.cascade)]
+    keys = [key for key, _ in outputs(card.cascade.horizons_hours)]
     return {key: float(figures[key]["prevalence"]) for key in keys if "prevalence" in figures.get(key, {})}
 
 

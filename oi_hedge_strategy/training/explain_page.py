@@ -9,11 +9,12 @@ from plotly.offline import get_plotlyjs
 
 from oi_hedge_strategy.evaluation.breakdown import iso
 from oi_hedge_strategy.evaluation.figure_store import FigureStore
-from oi_hedge_strategy.evaluation.figures import HEDGED, OTHERS, UNHEDGED, label
+from oi_hedge_strategy.evaluation.figures import HEDGED, OTHERS, UNHEDGED, label, plain_layout
 from oi_hedge_strategy.evaluation.files import write_text
 from oi_hedge_strategy.evaluation.page import BANNER, PAGE, SCRIPT, SECTION, STYLE
 from oi_hedge_strategy.evaluation.tables import table
 from oi_hedge_strategy.evaluation.wording import SIMULATED, SIMULATED_SENTENCE
+from oi_hedge_strategy.forecast.card import outputs
 from oi_hedge_strategy.training.explain import Explanation, Floats
 from oi_hedge_strategy.training.explain_text import (
     VENUES_MEANING,
@@ -21,8 +22,6 @@ from oi_hedge_strategy.training.explain_text import (
     forecast_rows,
     groups_meaning,
 )
-from oi_hedge_strategy.training.recent import outputs
-from oi_hedge_strategy.training.report_charts import plain_layout
 from oi_hedge_strategy.training.score_words import output_title
 
 PAGE_NAME = "explanation.html"
@@ -116,4 +115,6 @@ def contribution_chart(found: Explanation, contributions: Mapping[str, Floats]) 
 
 def _title(found: Explanation) -> str:
     middle = found.card.cascade.event_index
-    return " and ".join(output_title(key) for key, (_, at) in outputs(found.card.cascade) if at == middle)
+    return " and ".join(
+        output_title(key) for key, (_, at) in outputs(found.card.cascade.horizons_hours) if at == middle
+    )

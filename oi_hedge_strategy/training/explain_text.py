@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 
 from oi_hedge_strategy.evaluation.breakdown import iso
+from oi_hedge_strategy.forecast.card import outputs
 from oi_hedge_strategy.training.explain import Explanation, Floats
-from oi_hedge_strategy.training.recent import outputs
 from oi_hedge_strategy.training.score_words import output_title
 
 UNKNOWN = "-"
@@ -45,7 +45,7 @@ def forecast_rows(found: Explanation) -> list[list[str]]:
         ["output", "probability", "base rate", "log-odds", "alert above",
          f"adverse move if it comes, % ({moves})", f"favourable move if not, % ({moves})"]
     ]  # fmt: skip
-    for key, index in outputs(card.cascade):
+    for key, index in outputs(card.cascade.horizons_hours):
         base, p = found.base_rate.get(key), float(said.probability[index])
         odds = UNKNOWN if base is None else f"{_logit(p) - _logit(base):+.2f}"
         threshold = card.alert_threshold.get(key)
@@ -61,7 +61,7 @@ def forecast_rows(found: Explanation) -> list[list[str]]:
 
 def contribution_rows(found: Explanation, contributions: Mapping[str, Floats]) -> list[list[str]]:
     """Return contributions as a table, the largest first, the head before them."""
-    heads = outputs(found.card.cascade)
+    heads = outputs(found.card.cascade.horizons_hours)
     rows = [["", *(output_title(key) for key, _ in heads)]]
     for name in sorted(contributions, key=lambda each: -float(np.abs(contributions[each]).mean())):
         rows.append([name, *(f"{contributions[name][index]:+.2f}" for _, index in heads)])

@@ -13,7 +13,6 @@ import torch
 from oi_hedge_catalog.errors import ModelError
 from oi_hedge_strategy.forecast.card import CARD_KEY, ModelCard
 from oi_hedge_strategy.forecast.model import INPUTS, OUTPUTS, Forecaster
-from oi_hedge_strategy.state import Snapshot
 from oi_hedge_strategy.training.network import CalibratedForecast
 from oi_hedge_strategy.training.recording import Snapshots
 
@@ -60,10 +59,9 @@ def measure_parity(graph: CalibratedForecast, forecaster: Forecaster, samples: S
     worst = 0.0
     for row in range(len(samples)):
         one = samples.rows(slice(row, row + 1))
-        snapshot = Snapshot(*(getattr(one, name) for name in INPUTS))
         with torch.no_grad():
             expected = graph(*(torch.from_numpy(getattr(one, name)) for name in INPUTS))
-        found = forecaster.predict(snapshot)
+        found = forecaster.predict(samples.snapshot(row))
         got = np.stack([found.probability, found.adverse, found.favourable]), found.quantiles
         for ours, theirs in zip(expected, got, strict=True):
             worst = max(worst, float(np.abs(ours[0].numpy() - theirs).max()))

@@ -1,26 +1,17 @@
 """Measure calibrated probabilities out of sample."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, log_loss, precision_recall_curve, roc_auc_score
 
-from oi_hedge_strategy.cascades import SIDES, CascadeDefinition
-from oi_hedge_strategy.forecast.card import head
+from oi_hedge_strategy.evaluation.daily import WEEK_NS
+from oi_hedge_strategy.forecast.card import outputs
 from oi_hedge_strategy.training.calibrate import known_rows
 from oi_hedge_strategy.training.feature_set import FeatureSet
 
 Floats = NDArray[np.float64]
-_WEEK_NS = 7 * 86_400_000_000_000
-
-
-def heads(definition: CascadeDefinition) -> Iterator[tuple[str, tuple[int, int]]]:
-    """Yield the name and the index of each of the model's outputs."""
-    for s, side in enumerate(SIDES):
-        for h, hours in enumerate(definition.horizons_hours):
-            yield head(side, hours), (s, h)
 
 
 def judge(
@@ -45,11 +36,11 @@ def judge(
         Names of assets and horizons.
 
     """
-    weeks = float(ts[-1] - ts[0]) / _WEEK_NS
+    weeks = float(ts[-1] - ts[0]) / WEEK_NS
     groups = {"pooled": np.ones(ts.size, np.bool_)}
     groups |= {name: asset == at for at, name in enumerate(data.assets)}
     metrics: dict[str, Any] = {}
-    for key, index in heads(data.definition):
+    for key, index in outputs(data.definition.horizons_hours):
         for group, rows in groups.items():
             p, y = known_rows(probability[rows], cascade[rows], index)
             if y.size and y.min() != y.max():

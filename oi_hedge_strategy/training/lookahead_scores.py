@@ -8,12 +8,12 @@ from scipy.stats import rankdata
 
 from oi_hedge_catalog.errors import CatalogError
 from oi_hedge_strategy.evaluation.bootstrap import Estimate, resampled_estimate
+from oi_hedge_strategy.evaluation.detection import HOUR_NS
 from oi_hedge_strategy.training.metrics import DayWeights, ranking_metrics
 from oi_hedge_strategy.training.recent import RECENT, RecentForecasts
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
-_HOUR_NS = 3_600_000_000_000
 _BLOCK_ROWS = 120
 """Five days of hours are shuffled together, so that neighbours stay neighbours."""
 _SHUFFLES, _REFITS = 400, 40
@@ -107,7 +107,7 @@ def windows(ts: Rows, gap_hours: int) -> tuple[Rows, Rows]:
     """Return the rows to fit on and, after a gap, those to judge on."""
     split = int(ts[0] + _TRAINING_SHARE * (ts[-1] - ts[0]))
     training = np.flatnonzero(ts < split)
-    return training, np.flatnonzero(ts >= split + gap_hours * _HOUR_NS)
+    return training, np.flatnonzero(ts >= split + gap_hours * HOUR_NS)
 
 
 def shuffle(rows: int, rng: np.random.Generator) -> Rows:
@@ -119,7 +119,7 @@ def shuffle(rows: int, rng: np.random.Generator) -> Rows:
 
 def rows_later(ts: Rows, rows: Rows, hours: int) -> tuple[Rows, NDArray[np.bool_]]:
     """Return the row `hours` after each of `rows`, and whether there is one."""
-    wanted = ts[rows] + hours * _HOUR_NS
+    wanted = ts[rows] + hours * HOUR_NS
     later = np.minimum(np.searchsorted(ts, wanted), ts.size - 1)
     return later, ts[later] == wanted
 

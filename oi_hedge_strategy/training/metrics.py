@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from oi_hedge_strategy.evaluation.bootstrap import BlockBootstrap
+from oi_hedge_strategy.evaluation.daily import DAY_NS
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64] | NDArray[np.float32]
-DAY_NS = 86_400_000_000_000
 RECALL = 0.5
 BINS = 10
 COLUMNS_AT_ONCE = 64

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from oi_hedge_catalog.errors import DataError
 from oi_hedge_strategy.cascades import SIDES
 from oi_hedge_strategy.evaluation.files import write_bytes
+from oi_hedge_strategy.forecast.card import outputs
 
 Singles = NDArray[np.float32]
 FORMAT_VERSION = 1
@@ -70,7 +71,7 @@ class Predictions:
     onset_hours: Singles | None = None
 
     def __post_init__(self) -> None:
-        n, outputs = self.ts.size, (len(SIDES), len(self.horizons_hours))
+        n, sizes = self.ts.size, (len(SIDES), len(self.horizons_hours))
         if n == 0 or (np.diff(self.ts) < 0).any():
             raise DataError(
                 f"predictions: expected ascending times of at least one sample, found {n} samples"
@@ -78,19 +79,19 @@ class Predictions:
         expected = {
             "asset": (n,),
             "fold": (n,),
-            "cascade": (n, *outputs),
-            "change": (n, outputs[1]),
+            "cascade": (n, *sizes),
+            "change": (n, sizes[1]),
         }
         for name, shape in expected.items():
             _check_shape(name, getattr(self, name), shape)
         if self.onset_hours is not None:
-            _check_shape("onset_hours", self.onset_hours, (n, *outputs))
+            _check_shape("onset_hours", self.onset_hours, (n, *sizes))
         if self.asset.min() < 0 or self.asset.max() >= len(self.assets):
             raise DataError(f"predictions: asset {self.asset.max()} has no name among {self.assets}")
         if not self.probability:
             raise DataError("predictions: expected the probabilities of at least one forecaster, found none")
         for name, values in self.probability.items():
-            _check_shape(f"probability of {name}", values, (values.shape[0], n, *outputs))
+            _check_shape(f"probability of {name}", values, (values.shape[0], n, *sizes))
             known = values[np.isfinite(values)]
             if known.size and (known.min() < 0.0 or known.max() > 1.0):
                 raise DataError(
@@ -98,7 +99,7 @@ class Predictions:
                     f"{known.max():g}; calibrate its logits first"
                 )
         for name, values in self.threshold.items():
-            _check_shape(f"threshold of {name}", values, (values.shape[0], *outputs))
+            _check_shape(f"threshold of {name}", values, (values.shape[0], *sizes))
             if self.fold.min() < 0 or self.fold.max() >= values.shape[0]:
                 raise DataError(
                     f"threshold of {name}: expected folds 0 to {values.shape[0] - 1}, found "
@@ -110,11 +111,7 @@ class Predictions:
 
     def outputs(self) -> list[tuple[str, tuple[int, int]]]:
         """Return key, such as ``down_18h``, and index of every output."""
-        return [
-            (f"{side}_{hours}h", (s, h))
-            for s, side in enumerate(SIDES)
-            for h, hours in enumerate(self.horizons_hours)
-        ]
+        return outputs(self.horizons_hours)
 
     def write(self, path: Path) -> Path:
         """Write everything to an .npz file, atomically and without pickle."""

@@ -8,13 +8,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from oi_hedge_catalog.errors import CatalogError
-from oi_hedge_strategy.cascades import SIDES, CascadeDefinition, label_cascades
+from oi_hedge_strategy.cascades import CascadeDefinition, label_cascades
 from oi_hedge_strategy.evaluation.bootstrap import BlockBootstrap, Estimate, resampled_estimate
-from oi_hedge_strategy.forecast.card import head
 from oi_hedge_strategy.forecast.drift import drift_inputs, drift_outputs
 from oi_hedge_strategy.forecast.model import Forecaster
 from oi_hedge_strategy.history import DECISION_LAG_NS, AssetHistory
-from oi_hedge_strategy.state import Snapshot
 from oi_hedge_strategy.training.metrics import DayWeights
 from oi_hedge_strategy.training.recording import Snapshots, record
 
@@ -105,18 +103,8 @@ def recent_forecasts(
 
 def forecast_snapshots(forecaster: Forecaster, snapshots: Snapshots) -> Floats:
     """Return the probabilities for many snapshots, shape (n, sides, horizons)."""
-    names = Snapshot.__slots__
-    said = []
-    for row in range(len(snapshots)):
-        one = Snapshot(*(getattr(snapshots, name)[row : row + 1] for name in names))
-        said.append(forecaster.predict(one).probability)
+    said = [forecaster.predict(snapshots.snapshot(row)).probability for row in range(len(snapshots))]
     return np.array(said, np.float64)
-
-
-def outputs(definition: CascadeDefinition) -> list[tuple[str, tuple[int, int]]]:
-    """Return the name and the index of each of a model's outputs."""
-    hours = definition.horizons_hours
-    return [(head(side, h), (s, at)) for s, side in enumerate(SIDES) for at, h in enumerate(hours)]
 
 
 def mean_loss_difference(

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oi_hedge_strategy.history import AssetHistory
-from oi_hedge_strategy.state import MarketState, StateSchema
+from oi_hedge_strategy.state import MarketState, Snapshot, StateSchema
 from oi_hedge_strategy.state.schema import NANOSECONDS_PER_HOUR
 
 Singles = NDArray[np.float32]
@@ -45,6 +45,10 @@ class Snapshots:
         values, mask, age = np.zeros((3, rows, *schema.shape), np.float32)
         levels = np.zeros((rows, 2, len(schema.liquidation_map.bands) - 1), np.float32)
         return cls(values, mask, age, levels, np.zeros((rows, 2), np.float32))
+
+    def snapshot(self, row: int) -> Snapshot:
+        """Return one of them as the market state gives it."""
+        return Snapshot(*(getattr(self, name)[row : row + 1] for name in Snapshot.__slots__))
 
     def grids(self) -> tuple[Singles, Singles, Singles]:
         """Return values, mask and age."""

@@ -10,6 +10,7 @@ from nautilus_trader.persistence.catalog import ParquetDataCatalog
 from oi_hedge_catalog.errors import ModelError
 from oi_hedge_strategy.cascades import CascadeDefinition
 from oi_hedge_strategy.evaluation.bootstrap import Estimate
+from oi_hedge_strategy.evaluation.daily import DAY_NS
 from oi_hedge_strategy.forecast.card import day
 from oi_hedge_strategy.forecast.model import Forecaster
 from oi_hedge_strategy.forecast.registry import Promotion, Registry
@@ -19,7 +20,6 @@ from oi_hedge_strategy.training.recent import mean_loss_difference, recent_forec
 Fit = Callable[[Sequence[str] | None, int, Path, CascadeDefinition | None], object]
 """Train on assets (all by default) until a time, write the file, forecasting a cascade (the usual one)."""
 
-DAY_NS = 86_400_000_000_000
 LEAST_HELD_DAYS = 28
 MOST_WORSE = 0.8
 """Share of resamples in which a challenger may be worse and still be promoted."""

@@ -11,14 +11,14 @@ from scipy import stats
 
 from oi_hedge_catalog.errors import ModelError
 from oi_hedge_strategy.evaluation.bootstrap import Estimate, resampled_estimate
-from oi_hedge_strategy.forecast.card import ModelCard, day
+from oi_hedge_strategy.forecast.card import ModelCard, day, outputs
 from oi_hedge_strategy.forecast.drift import DriftReference
 from oi_hedge_strategy.forecast.model import Forecaster
 from oi_hedge_strategy.hedging.config import DriftConfig
 from oi_hedge_strategy.history import AssetHistory, load_history
 from oi_hedge_strategy.state import Stream
 from oi_hedge_strategy.training.metrics import DayWeights, forecast_metrics
-from oi_hedge_strategy.training.recent import RECENT, RecentForecasts, outputs, recent_forecasts
+from oi_hedge_strategy.training.recent import RECENT, RecentForecasts, recent_forecasts
 from oi_hedge_strategy.training.validation import Figure, InputDrift, Validation, Verdict
 
 Floats = NDArray[np.float64]
@@ -111,7 +111,7 @@ def _figures(recent: RecentForecasts, card: ModelCard, asset: str) -> tuple[Figu
     day_of = weights.day_of(recent.ts)
     found: dict[str, dict[str, Floats]] = {}
     rows = []
-    for key, index in outputs(card.cascade):
+    for key, index in outputs(card.cascade.horizons_hours):
         y = recent.cascade[:, *index]
         judged = np.isfinite(y)
         if not judged.any():
