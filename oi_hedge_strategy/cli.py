@@ -1,26 +1,43 @@
 """The command line: ``oi-hedge …``."""
 
 import sys
+from importlib import import_module
 from typing import Any
 
 import click
 
 from oi_hedge_catalog.errors import OIHedgeError
-from oi_hedge_strategy.commands.backtest import backtest
-from oi_hedge_strategy.commands.check_lookahead import check_lookahead
-from oi_hedge_strategy.commands.check_model import check_model
-from oi_hedge_strategy.commands.data import check, ingest
-from oi_hedge_strategy.commands.explain import explain
-from oi_hedge_strategy.commands.retrain import retrain
-from oi_hedge_strategy.commands.simulate import simulate
-from oi_hedge_strategy.commands.stop import stop
-from oi_hedge_strategy.commands.train import train
-from oi_hedge_strategy.commands.validate import validate
-from oi_hedge_strategy.commands.venues import venues
+
+COMMANDS = {
+    "backtest": "backtest",
+    "check": "data",
+    "check-lookahead": "check_lookahead",
+    "check-model": "check_model",
+    "explain": "explain",
+    "ingest": "data",
+    "retrain": "retrain",
+    "scenarios": "scenarios",
+    "simulate": "simulate",
+    "stop": "stop",
+    "train": "train",
+    "validate": "validate",
+    "venues": "venues",
+}
+"""Module of each command below ``commands``; it is imported when the command is asked for."""
 
 
 class _Commands(click.Group):
-    """A group that turns errors of the input into one sentence and exit code 1."""
+    """A group that imports what is asked for, and turns errors of the input into one sentence and exit code 1."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"oi_hedge_strategy.commands.{COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -42,20 +59,3 @@ def main() -> None:
     Trading can lose money, and nothing here is advice. `oi-hedge backtest` without options runs a demo on a
     simulated market.
     """
-
-
-for command in (
-    backtest,
-    check,
-    check_lookahead,
-    check_model,
-    explain,
-    ingest,
-    retrain,
-    simulate,
-    stop,
-    train,
-    validate,
-    venues,
-):
-    main.add_command(command)
