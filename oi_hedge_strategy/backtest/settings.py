@@ -3,6 +3,7 @@
 import json
 import math
 import tomllib
+from datetime import date, time
 from pathlib import Path
 
 import msgspec
@@ -120,13 +121,13 @@ def load_settings(path: Path | None) -> BacktestSettings:
     if path is None:
         return BacktestSettings()
     try:
-        fields = tomllib.loads(path.read_text(), parse_float=_finite)
+        fields = tomllib.loads(path.read_text(), parse_float=finite)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
     try:
-        settings: BacktestSettings = BacktestSettings.parse(json.dumps(fields))
+        settings: BacktestSettings = BacktestSettings.parse(json.dumps(fields, default=_iso))
     except (msgspec.ValidationError, ValueError) as error:
         raise ConfigError(f"{path}: {error}") from error
     try:
@@ -136,7 +137,13 @@ def load_settings(path: Path | None) -> BacktestSettings:
     return settings
 
 
-def _finite(text: str) -> float:
+def _iso(value: object) -> str:
+    """Return a TOML date or time as text."""
+    return value.isoformat() if isinstance(value, date | time) else str(value)
+
+
+def finite(text: str) -> float:
+    """Return a number of TOML; refuse one that is not finite."""
     value = float(text)
     if not math.isfinite(value):
         raise ValueError(f"numbers must be finite, found {text}")
