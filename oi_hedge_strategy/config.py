@@ -53,6 +53,11 @@ class OIHedgeConfig(StrategyConfig, frozen=True):
         Set the timer whatever the bars' length.
     active_from : str
         ISO 8601 time before which data only fill the look-back; at once when empty.
+    state_dir : str
+        The directory where the run's state and kill switch are kept over restarts, one for each run; none
+        when empty, as in a backtest.
+    adopt_position : bool
+        Whether a first start may take over a position that the hedge instrument holds already.
 
     """
 
@@ -70,6 +75,8 @@ class OIHedgeConfig(StrategyConfig, frozen=True):
     forecast_interval_secs: float = 30.0
     use_timer: bool | None = None
     active_from: str = ""
+    state_dir: str = ""
+    adopt_position: bool = False
 
     def check(self) -> None:
         """

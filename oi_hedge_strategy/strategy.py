@@ -9,7 +9,14 @@ from nautilus_trader.common.component import TimeEvent
 from nautilus_trader.core.data import Data
 from nautilus_trader.model.data import Bar, BarType, DataType, FundingRateUpdate, InstrumentStatus
 from nautilus_trader.model.enums import MarketStatusAction
-from nautilus_trader.model.events import OrderFilled, OrderRejected, OrderSubmitted, PositionClosed
+from nautilus_trader.model.events import (
+    OrderCanceled,
+    OrderExpired,
+    OrderFilled,
+    OrderRejected,
+    OrderSubmitted,
+    PositionClosed,
+)
 from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.instruments import CryptoPerpetual, Instrument
 from nautilus_trader.trading.strategy import Strategy
@@ -23,6 +30,7 @@ from oi_hedge_strategy.hedging.desk import HedgeDesk
 from oi_hedge_strategy.hedging.exposure import ExposureReader
 from oi_hedge_strategy.history import doubled_slots, is_spot, venue_slot
 from oi_hedge_strategy.inputs import INPUTS, inputs_seen
+from oi_hedge_strategy.live.safety import WATCH_SECS, Safety
 from oi_hedge_strategy.live.timing import StageTimer
 from oi_hedge_strategy.records import StageTiming
 from oi_hedge_strategy.times import parse_time_ns
@@ -34,7 +42,7 @@ _HALTS = (
     MarketStatusAction.CLOSE,
     MarketStatusAction.NOT_AVAILABLE_FOR_TRADING,
 )
-_TIMER = "FORECAST"
+_TIMER, _WATCH = "FORECAST", "WATCH"
 _RAILS, _DRIFT = "rails", "drift"
 
 
@@ -74,6 +82,7 @@ class OIHedgeStrategy(Strategy):
         self._book: HedgeBook
         self._exposure: ExposureReader
         self._timer: StageTimer
+        self._safety: Safety | None = None
         self._sources: dict[InstrumentId, tuple[str, bool]] = {}
 
     def on_start(self) -> None:
@@ -89,6 +98,11 @@ class OIHedgeStrategy(Strategy):
             self._desk.rails.restore(self._saved[_RAILS])
         if _DRIFT in self._saved:
             self._desk.restore_drift(self._saved[_DRIFT])
+        self._safety = Safety.of(self.config, self._desk, self._book, self.cache, f"oi-hedge.{self.id}")
+        if self._safety is not None:
+            self._safety.start()
+            every = pd.Timedelta(seconds=WATCH_SECS)
+            self.clock.set_timer(_WATCH, every, callback=self._on_watch, fire_immediately=True)
         self._sources = self._find_sources(hedge)
         for instrument_id in self._sources:
             self._subscribe(instrument_id)
@@ -139,6 +153,19 @@ class OIHedgeStrategy(Strategy):
             self._desk.rails.close_until_cooled(event.ts_init)
             self.log.warning(f"hard stop hit at {event.last_px}; the hedge stays closed for the cooldown")
         self._book.protect()
+        self._note()
+
+    def on_order_canceled(self, event: OrderCanceled) -> None:
+        """Rest the hard stop again where the venue, or somebody by hand, took it off."""
+        if self._safety is not None and self._book.is_stop(event.client_order_id):
+            self._book.protect()
+            self._note()
+
+    def on_order_expired(self, event: OrderExpired) -> None:
+        """Rest the hard stop again where the venue let it expire."""
+        if self._safety is not None and self._book.is_stop(event.client_order_id):
+            self._book.protect()
+            self._note()
 
     def on_position_closed(self, event: PositionClosed) -> None:
         """Take the hard stop off a position that is gone, whoever closed it."""
@@ -149,6 +176,9 @@ class OIHedgeStrategy(Strategy):
         self.log.error(f"{event.client_order_id} was rejected: {event.reason}")
         if self._book.is_stop(event.client_order_id):
             self._desk.rails.close_until_cooled(event.ts_init)
+        else:
+            self._book.settle()
+        self._note()
 
     def on_save(self) -> dict[str, bytes]:
         """Return what the rails and the drift monitor remember."""
@@ -161,11 +191,25 @@ class OIHedgeStrategy(Strategy):
 
     def on_stop(self) -> None:
         """Leave the position and its resting stop as they are."""
-        if _TIMER in self.clock.timer_names:
-            self.clock.cancel_timer(_TIMER)
+        for name in (_TIMER, _WATCH):
+            if name in self.clock.timer_names:
+                self.clock.cancel_timer(name)
+        if self._safety is not None:
+            self._safety.close()
 
     def _on_timer(self, event: TimeEvent) -> None:
         self._decide(event.ts_event, "timer")
+
+    def _on_watch(self, event: TimeEvent) -> None:
+        assert self._safety is not None
+        for notice in self._safety.watch(event.ts_event):
+            self.log.warning(notice)
+        if self._safety.take_undecided():
+            self._decide(self._desk.newest, "restart")
+
+    def _note(self) -> None:
+        if self._safety is not None:
+            self._safety.note()
 
     def _decide(self, asked: int, trigger: str) -> None:
         now = self._desk.known_at(asked)
@@ -183,6 +227,8 @@ class OIHedgeStrategy(Strategy):
                 self._desk.record_order(now, ordered, exposure)
         self._publish(decision, ordered, now, waiting, trigger)
         self._announce(decision)
+        if self._safety is not None:
+            self._safety.decided(now)
         self._timer.decided(trigger, (received, *decision.stage_ns), bool(ordered), decided_at, now)
 
     def _announce(self, decision: Decision) -> None:

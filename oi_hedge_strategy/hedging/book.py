@@ -1,8 +1,11 @@
 """The hedge position and its orders: the only place that sends any."""
 
-from nautilus_trader.model.enums import OrderSide, TriggerType
+from typing import Any
+
+from nautilus_trader.model.enums import OrderSide, OrderStatus, OrderType, TriggerType
 from nautilus_trader.model.identifiers import ClientOrderId, InstrumentId
 from nautilus_trader.model.instruments import Instrument
+from nautilus_trader.model.objects import Price, Quantity
 from nautilus_trader.model.orders import Order
 from nautilus_trader.model.position import Position
 from nautilus_trader.trading.strategy import Strategy
@@ -11,6 +14,8 @@ from oi_hedge_strategy.hedging.exposure import base_quantity
 
 STOP_TAG = "HARD_STOP"
 HEDGE_TAG = "HEDGE"
+_SETTLE_NS = 10_000_000_000
+"""After a refused order: long enough for the venue's position to be asked for, should it have been filled."""
 
 
 class HedgeBook:
@@ -32,7 +37,10 @@ class HedgeBook:
         self._strategy = strategy
         self._instrument = instrument
         self._hard_stop = hard_stop
-        self._stop_id: ClientOrderId | None = None
+        self._unsettled_until = 0
+        self._sent: list[Order] = []
+        trader, tag = strategy.trader_id.get_tag(), strategy.id.get_tag()
+        self._marks = (f"-{trader}-{tag}-", f"{trader}{tag}")
 
     @property
     def instrument_id(self) -> InstrumentId:
@@ -65,11 +73,22 @@ class HedgeBook:
         return total
 
     def is_busy(self) -> bool:
-        """Return whether a hedge order is still on its way or open."""
-        cache, mine = self._strategy.cache, self._strategy.id
-        inflight = cache.orders_inflight(instrument_id=self.instrument_id, strategy_id=mine)
-        working = cache.orders_open(instrument_id=self.instrument_id, strategy_id=mine)
-        return any(HEDGE_TAG in (order.tags or ()) for order in (*inflight, *working))
+        """Return whether a hedge order is on its way or open, or what became of the last is not certain."""
+        if self._strategy.clock.timestamp_ns() < self._unsettled_until:
+            return True
+        return any(order.order_type == OrderType.MARKET for order in self._working())
+
+    def settle(self) -> None:
+        """Send no hedge order for ten seconds: a refusal may be a lost acknowledgement."""
+        self._unsettled_until = self._strategy.clock.timestamp_ns() + _SETTLE_NS
+
+    def is_flat(self) -> bool:
+        """Return whether nothing is held, rests or is on its way."""
+        return not self._positions() and not self._working()
+
+    def stops(self) -> list[Order]:
+        """Return the hard stops that rest on the venue or are on their way there."""
+        return [order for order in self._working() if order.order_type == OrderType.STOP_MARKET]
 
     def move_to(self, target: float, price: float) -> float:
         """
@@ -92,50 +111,113 @@ class HedgeBook:
         least = self._instrument.min_quantity
         if quantity.as_double() <= 0.0 or (least is not None and quantity < least):
             return 0.0
-        order = self._strategy.order_factory.market(
-            instrument_id=self.instrument_id,
-            order_side=OrderSide.BUY if change > 0.0 else OrderSide.SELL,
-            quantity=quantity,
-            reduce_only=abs(target) < abs(held),
-            tags=[HEDGE_TAG],
-        )
-        self._strategy.submit_order(order)
+        self._send(OrderSide.BUY if change > 0.0 else OrderSide.SELL, quantity, abs(target) < abs(held))
         ordered: float = quantity.as_double() * multiplier
         return ordered if change > 0.0 else -ordered
 
+    def close(self) -> bool:
+        """Send the reduce-only orders that close the hedge and return whether any was sent."""
+        positions = [] if self.is_busy() else self._positions()
+        for position in positions:
+            side = OrderSide.BUY if position.signed_qty < 0.0 else OrderSide.SELL
+            self._send(side, position.quantity, reduce_only=True)
+        return bool(positions)
+
     def protect(self) -> None:
-        """Rest a reduce-only stop for the whole hedge on the venue, in place of the one before."""
-        before = self._stop()
-        positions = self._positions()
-        self._stop_id = None
+        """
+        Rest a reduce-only stop for the whole hedge on the venue, in place of those before.
+
+        One that already is as it must be stays: the strategy may have been started anew beside it.
+        """
+        positions, resting = self._positions(), self.stops()
         if positions and self._hard_stop > 0.0:
-            self._stop_id = self._submit_stop(positions)
-        if before is not None and not before.is_closed:
-            self._strategy.cancel_order(before)
+            wanted = self._stop_terms(positions[0])
+            kept = next((order for order in resting if self._terms(order) == wanted), None)
+            if kept is None:
+                self._submit_stop(*wanted)
+            else:
+                resting.remove(kept)
+        for order in resting:
+            if order.status != OrderStatus.PENDING_CANCEL:
+                self._strategy.cancel_order(order)
+
+    def is_protected(self) -> bool:
+        """Return whether exactly the stop rests that the hedge must have, or none where none must."""
+        positions, resting = self._positions(), self.stops()
+        if not positions or self._hard_stop <= 0.0:
+            return not resting
+        return [self._terms(order) for order in resting] == [self._stop_terms(positions[0])]
 
     def is_stop(self, client_order_id: ClientOrderId) -> bool:
-        """Return whether an order is a hard stop of this book."""
+        """Return whether an order is a hard stop of this book, also one of before a restart."""
         order: Order | None = self._strategy.cache.order(client_order_id)
-        return order is not None and STOP_TAG in (order.tags or ())
+        return order is not None and order.order_type == OrderType.STOP_MARKET and self._is_own(order)
 
-    def _submit_stop(self, positions: list[Position]) -> ClientOrderId:
-        position = positions[0]
+    def save(self) -> dict[str, Any]:
+        """Return what is held and which stops rest, as JSON can hold it."""
+        return {
+            "position": float(sum(each.signed_qty for each in self._positions())),
+            "stops": [order.client_order_id.value for order in self.stops()],
+        }
+
+    def _send(self, side: OrderSide, quantity: Quantity, reduce_only: bool) -> None:
+        order = self._strategy.order_factory.market(
+            instrument_id=self.instrument_id,
+            order_side=side,
+            quantity=quantity,
+            reduce_only=reduce_only,
+            tags=[HEDGE_TAG],
+        )
+        self._submit(order)
+
+    def _stop_terms(self, position: Position) -> tuple[OrderSide, Quantity, Price]:
+        """Return side, quantity and trigger price of the stop that a position must have."""
         short = position.signed_qty < 0.0
         distance = 1.0 + self._hard_stop if short else 1.0 - self._hard_stop
+        price = self._instrument.make_price(position.avg_px_open * distance)
+        return OrderSide.BUY if short else OrderSide.SELL, position.quantity, price
+
+    def _terms(self, order: Order) -> tuple[OrderSide, Quantity, Price] | None:
+        if order.status == OrderStatus.PENDING_CANCEL or not order.is_reduce_only:
+            return None
+        return order.side, order.leaves_qty, order.trigger_price
+
+    def _submit_stop(self, side: OrderSide, quantity: Quantity, trigger_price: Price) -> None:
         order = self._strategy.order_factory.stop_market(
             instrument_id=self.instrument_id,
-            order_side=OrderSide.BUY if short else OrderSide.SELL,
-            quantity=position.quantity,
-            trigger_price=self._instrument.make_price(position.avg_px_open * distance),
+            order_side=side,
+            quantity=quantity,
+            trigger_price=trigger_price,
             trigger_type=TriggerType.LAST_PRICE,
             reduce_only=True,
             tags=[STOP_TAG],
         )
-        self._strategy.submit_order(order)
-        return order.client_order_id
+        self._submit(order)
 
-    def _stop(self) -> Order | None:
-        return self._strategy.cache.order(self._stop_id) if self._stop_id is not None else None
+    def _submit(self, order: Order) -> None:
+        """Submit an order and remember it: for a moment the cache counts it neither in flight nor open."""
+        self._sent.append(order)
+        self._strategy.submit_order(order)
+
+    def _working(self) -> list[Order]:
+        """Return own orders that rest or are on their way; those that the trader placed by hand are none."""
+        cache, mine = self._strategy.cache, self._strategy.id
+        found = cache.orders_open(instrument_id=self.instrument_id, strategy_id=mine)
+        inflight = cache.orders_inflight(instrument_id=self.instrument_id, strategy_id=mine)
+        self._sent = [order for order in self._sent if not order.is_closed]
+        found += [order for order in (*inflight, *self._sent) if order not in found]
+        return [order for order in found if self._is_own(order)]
+
+    def _is_own(self, order: Order) -> bool:
+        """
+        Return whether this strategy made an order.
+
+        A venue gives back neither tags nor strategy after a restart, but the id, which holds both names.
+        """
+        if order.strategy_id != self._strategy.id:
+            return False
+        tags, name = order.tags or (), order.client_order_id.value
+        return HEDGE_TAG in tags or STOP_TAG in tags or any(mark in name for mark in self._marks)
 
     def _positions(self) -> list[Position]:
         return self._strategy.cache.positions_open(

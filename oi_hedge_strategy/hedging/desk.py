@@ -59,6 +59,8 @@ class HedgeDesk:
         What the kill switch orders, ``hold`` or ``flatten``; empty while it orders nothing.
     price : float
         The last of the hedge instrument.
+    hedge_venue : str
+        Its venue.
 
     """
 
@@ -66,14 +68,14 @@ class HedgeDesk:
         self, config: OIHedgeConfig, hedge: CryptoPerpetual, venues: tuple[str, ...], start_ns: int
     ) -> None:
         self._config = config
-        self._hedge_venue = hedge.id.venue.value
+        self.hedge_venue = hedge.id.venue.value
         self._step = hedge.size_increment.as_double() * hedge.multiplier.as_double()
         self._model = ModelInUse(config, start_ns) if config.policy.needs_model else None
         self.schema = self._model.schema if self._model is not None else StateSchema(venues)
         _check_bars(config, self.schema)
         self._state = MarketState(self.schema)
-        known = self._hedge_venue in self.schema.venues
-        self._rule = RulePolicy(_rule(config), self.schema, self._hedge_venue) if known else None
+        known = self.hedge_venue in self.schema.venues
+        self._rule = RulePolicy(_rule(config), self.schema, self.hedge_venue) if known else None
         self.rails = Rails(config.rails, config.policy.max_hedge_ratio, MarginSchedule())
         self.listener: Callable[[Stream, str, int, tuple[float, ...]], None] | None = None
         self.halted = False
@@ -93,7 +95,7 @@ class HedgeDesk:
         if not (0.0 < low <= close <= high and isfinite(high)):
             return
         self._state.update_bar(venue, spot, ts, high, low, close, float(volume))
-        if venue == self._hedge_venue and not spot:
+        if venue == self.hedge_venue and not spot:
             self.price, self._price_ts = close, ts
 
     def on_open_interest(self, venue: str, ts: int, quantity: float) -> None:
@@ -110,7 +112,7 @@ class HedgeDesk:
         self._tell(Stream.FUNDING, venue, ts, rate, interval_minutes or 0.0)
         if interval_minutes and isfinite(rate):
             self._state.update_funding(venue, ts, rate, interval_minutes)
-            if venue == self._hedge_venue:
+            if venue == self.hedge_venue:
                 self._funding_8h = rate * 480.0 / interval_minutes
 
     def on_input(self, stream: Stream, venue: str, ts: int, fields: Sequence[float]) -> None:

@@ -43,6 +43,8 @@ class StateKeeper:
     ----------
     notices : list of str
         What is to be said once; whoever says it clears the list.
+    undecided : bool
+        Whether what was restored ends between a bar of the hedge instrument and its decision.
 
     """
 
@@ -63,6 +65,7 @@ class StateKeeper:
         self._drift_revision = -1
         self._failed_at: int | None = None
         self.notices: list[str] = []
+        self.undecided = False
 
     def restore(self) -> Facts | None:
         """
@@ -86,10 +89,12 @@ class StateKeeper:
             if kind == _EVENT:
                 ts, stream, venue, *fields = _FIELDS[(len(payload) - 10) // 8].unpack(payload)
                 self._desk.replay(Stream(stream), venues[venue], ts, fields)
+                self.undecided |= stream == Stream.PERPETUAL and venues[venue] == self._desk.hedge_venue
             else:
                 found = json.loads(payload)
                 if kind == _DECISION:
                     self._desk.look(found["now"])
+                    self.undecided = False
                 memory = found | {"drift": found.get("drift", memory["drift"])}
                 book = found["book"]
         if "rails" in memory:
