@@ -30,6 +30,7 @@ from oi_hedge_strategy.hedging.desk import HedgeDesk
 from oi_hedge_strategy.hedging.exposure import ExposureReader
 from oi_hedge_strategy.history import doubled_slots, is_spot, venue_slot
 from oi_hedge_strategy.inputs import INPUTS, inputs_seen
+from oi_hedge_strategy.live.node_thread import in_node_thread
 from oi_hedge_strategy.live.safety import WATCH_SECS, Safety
 from oi_hedge_strategy.live.timing import StageTimer
 from oi_hedge_strategy.records import StageTiming
@@ -102,7 +103,8 @@ class OIHedgeStrategy(Strategy):
         if self._safety is not None:
             self._safety.start()
             every = pd.Timedelta(seconds=WATCH_SECS)
-            self.clock.set_timer(_WATCH, every, callback=self._on_watch, fire_immediately=True)
+            watch = in_node_thread(self, self._on_watch)
+            self.clock.set_timer(_WATCH, every, callback=watch, fire_immediately=True)
         self._sources = self._find_sources(hedge)
         for instrument_id in self._sources:
             self._subscribe(instrument_id)
@@ -111,7 +113,7 @@ class OIHedgeStrategy(Strategy):
         wanted = self.config.use_timer
         if wanted or (wanted is None and interval <= self.config.forecast_interval_secs):
             every = pd.Timedelta(seconds=self.config.forecast_interval_secs)
-            self.clock.set_timer(_TIMER, every, callback=self._on_timer)
+            self.clock.set_timer(_TIMER, every, callback=in_node_thread(self, self._on_timer))
 
     def on_bar(self, bar: Bar) -> None:
         """Take in a bar; decide on the hedge instrument's."""

@@ -14,6 +14,7 @@ from nautilus_trader.model.identifiers import InstrumentId, StrategyId
 
 from oi_hedge_strategy.live.alerts import TROUBLE_TOPIC
 from oi_hedge_strategy.live.entries import MARKET_KINDS, ORDER_KINDS
+from oi_hedge_strategy.live.node_thread import in_node_thread
 from oi_hedge_strategy.live.session import STATUS_FILE, Session, write_json
 from oi_hedge_strategy.live.timing import STAGES
 from oi_hedge_strategy.records import Alert, CascadeForecast, HedgeDecision, StageTiming
@@ -65,7 +66,7 @@ class StatusWriter(Actor):
         self.msgbus.subscribe("data.*", self._on_message)
         self.msgbus.subscribe(f"events.order.{self.config.strategy_id}", self._on_order)
         every = pd.Timedelta(seconds=self.config.every_secs)
-        self.clock.set_timer(_WRITE, every, callback=lambda event: self._write())
+        self.clock.set_timer(_WRITE, every, callback=in_node_thread(self, lambda event: self._write()))
 
     def on_stop(self) -> None:
         """Write a last time."""
