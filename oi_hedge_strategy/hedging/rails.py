@@ -14,6 +14,11 @@ from oi_hedge_strategy.times import parse_time_ns
 
 _DAY_NS = 86_400_000_000_000
 _HOUR_NS = 3_600_000_000_000
+RAIL_NAMES = (
+    "model", "freshness", "venue", "positioning", "funding", "leverage", "liquidation", "stress", "drawdown",
+    "turnover",
+)  # fmt: skip
+"""In the order in which they act."""
 _FAIL_SAFE = ("model", "freshness", "venue")
 _ROUNDING = 1e-12
 
@@ -49,17 +54,8 @@ class Rails:
             for b in config.blackouts
         ]
         self.state = RailState()
-        self._chain: tuple[tuple[str, Callable[[RailInput, float], tuple[float, str]]], ...] = (
-            ("model", self._model),
-            ("freshness", self._freshness),
-            ("venue", self._venue),
-            ("positioning", self._positioning),
-            ("funding", self._funding),
-            ("leverage", self._leverage),
-            ("liquidation", self._liquidation),
-            ("stress", self._stress),
-            ("drawdown", self._drawdown),
-            ("turnover", self._turnover),
+        self._chain: tuple[tuple[str, Callable[[RailInput, float], tuple[float, str]]], ...] = tuple(
+            (name, getattr(self, f"_{name}")) for name in RAIL_NAMES
         )
 
     def apply(self, wanted: float, given: RailInput) -> RailVerdict:
