@@ -10,7 +10,7 @@ from nautilus_trader.backtest.config import BacktestEngineConfig, BacktestVenueC
 from nautilus_trader.backtest.engine import BacktestEngine
 from nautilus_trader.backtest.node import get_fill_model, get_margin_model
 from nautilus_trader.common.config import ActorFactory, LoggingConfig
-from nautilus_trader.model.data import CustomData, DataType
+from nautilus_trader.model.data import Bar, CustomData, DataType
 from nautilus_trader.model.enums import AccountType, OmsType
 from nautilus_trader.model.events import OrderFilled
 from nautilus_trader.model.identifiers import ClientId, Venue
@@ -19,7 +19,9 @@ from nautilus_trader.model.objects import Money
 from oi_hedge_catalog.errors import DataError
 from oi_hedge_catalog.types import CatalogData
 from oi_hedge_strategy.backtest.recorder import DecisionRecorder
+from oi_hedge_strategy.config import OIHedgeConfig
 from oi_hedge_strategy.hedging.book import HEDGE_TAG, STOP_TAG
+from oi_hedge_strategy.inputs import INPUTS
 from oi_hedge_strategy.live.entries import INSTRUMENT_KINDS, MARKET_KINDS, unpack
 from oi_hedge_strategy.live.recording import Recorded, read_recorded
 from oi_hedge_strategy.live.replayed import ReplayedStrategy
@@ -28,7 +30,11 @@ from oi_hedge_strategy.records import CascadeForecast, HedgeDecision, SessionEnt
 from oi_hedge_strategy.simulation.venue import data_venue_config, hedge_venue_config
 
 _MARKET = {each.__name__ for each in MARKET_KINDS}
+_TIMED = _MARKET - {"InstrumentStatus", "FeedStatus"} | {"HedgeDecision"}
+"""What moves the strategy's own time; everything else is replayed at the time that it had reached."""
+
 _INSTRUMENTS = {each.__name__ for each in INSTRUMENT_KINDS}
+_UNLISTED = {each.kind for each in INPUTS.values() if each.unlisted_id is not None}
 _CLIENT = ClientId("REPLAY")
 
 
@@ -125,17 +131,24 @@ def _engine(
     quote = instruments[hedge].settlement_currency.code
     for venue in sorted({each.venue.value for each in instruments}):
         balance = f"{max(decisions[0].equity, 1.0):.2f} {quote}"
-        costs = {"latency_ms": 0.0, "impact": session.info["settings"].get("impact")}
-        traded = hedge_venue_config(venue, [balance], **costs)
+        traded = hedge_venue_config(
+            venue,
+            [balance],
+            latency_ms=0.0,
+            impact=session.info["settings"].get("impact"),
+            funding={"rates": "predicted"},
+        )
         _add_venue(engine, traded if venue == hedge.venue.value else data_venue_config(venue, quote))
     for each in instruments.values():
         engine.add_instrument(each)
+    known = 0
     for entry in entries:
         value = values[entry.sequence]
-        if entry.kind in _MARKET:
-            _add(engine, received_at(value, entry.ts_init))
-        elif entry.kind not in _INSTRUMENTS and entry.kind != CascadeForecast.__name__:
-            _add(engine, entry)
+        if entry.kind in _INSTRUMENTS or not _is_taken(strategy, value):
+            continue
+        if entry.kind in _TIMED:
+            known = max(known, value.ts_init)
+        _add(engine, received_at(value if entry.kind in _MARKET else entry, known))
     engine.sort_data()
     engine.add_actor(DecisionRecorder())
     config = msgspec.structs.replace(
@@ -153,6 +166,19 @@ def _add(engine: BacktestEngine, value: Any) -> None:
         engine.add_data([CustomData(DataType(type(value)), value)], client_id=_CLIENT, sort=False)
     else:
         engine.add_data([value], sort=False)
+
+
+def _is_taken(strategy: OIHedgeConfig, value: Any) -> bool:
+    """Return whether the strategy subscribes to what a value is about."""
+    about = value.bar_type if isinstance(value, Bar) else None
+    if about is not None:
+        mine = strategy.bar_type
+        if (about.spec, about.aggregation_source) != (mine.spec, mine.aggregation_source):
+            return False
+    listed = type(value) in MARKET_KINDS and type(value) not in _UNLISTED
+    named = strategy.instrument_ids
+    instrument_id = about.instrument_id if about is not None else value.instrument_id
+    return not (listed and named) or instrument_id in named
 
 
 def received_at(value: Any, ts: int) -> Any:

@@ -104,7 +104,7 @@ class ReplayedStrategy(OIHedgeStrategy):
             super().on_data(data)
             return
         value = unpack(data)
-        if isinstance(value, HedgeDecision) and value.trigger == "timer":
+        if isinstance(value, HedgeDecision) and value.trigger != "bar":
             self._decide(value.ts_init, value.trigger)
         elif isinstance(value, OrderFilled):
             super().on_order_filled(value)
