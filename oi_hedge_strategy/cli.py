@@ -17,6 +17,8 @@ COMMANDS = {
     "explain": "explain",
     "ingest": "data",
     "init": "init",
+    "live": "live",
+    "paper": "paper",
     "retrain": "retrain",
     "scenarios": "scenarios",
     "simulate": "simulate",

@@ -13,6 +13,7 @@ from nautilus_trader.model.identifiers import InstrumentId
 from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_strategy.hedging.config import DriftConfig, ExecutionConfig, PolicyConfig, RailsConfig
 from oi_hedge_strategy.live.config import LiveConfig, NodeConfig, PaperConfig
+from oi_hedge_strategy.live.observe import ObserveConfig
 from oi_hedge_strategy.simulation.costs import CostsConfig
 from oi_hedge_strategy.simulation.fills import ImpactFillModel, ImpactFillModelConfig
 
@@ -47,10 +48,12 @@ class BacktestSettings(NautilusConfig, frozen=True):
         Values that differ from the defaults of `ImpactFillModelConfig`.
     costs : CostsConfig
         Fees, and multipliers of impact and latency.
+    target_loss_avoided : float, optional
+        The share of losses that the tuned hedge of a backtest shall avoid; none is tuned without it.
     policy, rails, execution, drift
         As for the strategy.
-    node, paper, live
-        Of the trading node, the simulated and the real account; a backtest has none of them.
+    node, observe, paper, live
+        Of the trading node, what watches over it, the simulated and the real account; a backtest has none.
 
     """
 
@@ -67,11 +70,13 @@ class BacktestSettings(NautilusConfig, frozen=True):
     latency_ms: float = 200.0
     impact: dict[str, float] = {}  # noqa: RUF012 - msgspec copies defaults
     costs: CostsConfig = CostsConfig()
+    target_loss_avoided: float | None = 0.67
     policy: PolicyConfig = PolicyConfig()
     rails: RailsConfig = RailsConfig()
     execution: ExecutionConfig = ExecutionConfig()
     drift: DriftConfig = DriftConfig()
     node: NodeConfig = NodeConfig()
+    observe: ObserveConfig = ObserveConfig()
     paper: PaperConfig = PaperConfig()
     live: LiveConfig = LiveConfig()
 
@@ -85,7 +90,8 @@ class BacktestSettings(NautilusConfig, frozen=True):
             For the first value out of range.
 
         """
-        for part in (self.policy, self.rails, self.execution, self.drift, self.node, self.paper, self.live):
+        parts = (self.policy, self.rails, self.execution, self.drift)
+        for part in (*parts, self.node, self.observe, self.paper, self.live):
             part.check()
         if self.model and self.models:
             raise ConfigError(f"models {self.models} and model {self.model} are both set: name one of them")
@@ -100,6 +106,9 @@ class BacktestSettings(NautilusConfig, frozen=True):
             )
         self.costs.check()
         self.costs.fees(self.hedge_instrument.venue.value)
+        target = self.target_loss_avoided
+        if target is not None and not 0.0 < target < 1.0:
+            raise ConfigError(f"target_loss_avoided must lie between 0 and 1, was {target:g}")
         if self.latency_ms < 0.0:
             raise ConfigError(f"latency_ms must not be negative, was {self.latency_ms}")
         try:

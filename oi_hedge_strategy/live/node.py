@@ -27,13 +27,17 @@ from oi_hedge_strategy.forecast.registry import Registry
 from oi_hedge_strategy.hedging.config import ExposureConfig
 from oi_hedge_strategy.history import SPOT_SUFFIX
 from oi_hedge_strategy.live.config import Mode, run_directory
+from oi_hedge_strategy.live.observe import observed
 from oi_hedge_strategy.live.sandbox import PaperSandboxConfig, SandboxLiveExecClientFactory
+from oi_hedge_strategy.live.session import Session
 from oi_hedge_strategy.live.venues import VENUES, find_venue
 from oi_hedge_strategy.simulation.venue import hedge_venue_config
 from oi_hedge_strategy.state import StateSchema
 
 OI_CLIENT = "OI"
-ACCOUNT_FILE = "account.json"
+ACCOUNT_FILE, STATE, SESSIONS = "account.json", "state", "sessions"
+"""Names within the directory of a run: the simulated account, the strategy's state, the recorded sessions."""
+
 _UNITS = ((3600, "HOUR"), (60, "MINUTE"), (1, "SECOND"))
 
 
@@ -64,9 +68,9 @@ def build_node(
     *,
     real_orders: bool = False,
     loop: asyncio.AbstractEventLoop | None = None,
-) -> TradingNode:
+) -> tuple[TradingNode, Session]:
     """
-    Build the node of a run; nothing connects before it is run.
+    Build the node of a run and the session that it records; nothing connects before the node is run.
 
     Parameters
     ----------
@@ -86,21 +90,30 @@ def build_node(
 
     """
     settings.check()
-    import_module("ccxt.pro")  # some ten seconds, in which a running node would stand still
     if mode == "live" and not settings.live.testnet and not real_orders:
         raise ConfigError("live.testnet is false, so that orders would be real; say so by --real-orders")
-    node = TradingNode(config=node_config(settings, mode), loop=loop)
+    import_module("ccxt.pro")  # takes seconds, in which a running node would stand still
+    directory = directory_of(settings, mode)
+    config, session = observed(
+        node_config(settings, mode),
+        directory / SESSIONS,
+        mode,
+        settings.observe,
+        settings.json_primitives(),
+        directory / STATE,
+    )
+    node = TradingNode(config=config, loop=loop)
     for row in VENUES:
-        if row.venue in node._config.data_clients:
+        if row.venue in config.data_clients:
             node.add_data_client_factory(row.venue, row.data_factory)
-        if row.venue in node._config.exec_clients:
+        if row.venue in config.exec_clients:
             paper = mode == "paper"
             node.add_exec_client_factory(
                 row.venue, SandboxLiveExecClientFactory if paper else row.exec_factory
             )
     node.add_data_client_factory(OI_CLIENT, OpenInterestDataClientFactory)
     node.build()
-    return node
+    return node, session
 
 
 def node_config(settings: BacktestSettings, mode: Mode) -> TradingNodeConfig:
@@ -229,6 +242,7 @@ def _strategy(
         use_timer=True,
         order_id_tag=HEDGE_TAG,
         external_order_claims=[settings.hedge_instrument],
+        state_dir=str(directory_of(settings, mode) / STATE),
     )
     config.check()
     return ImportableStrategyConfig(
