@@ -17,11 +17,13 @@ from oi_hedge_strategy.evaluation.figures import (
     HEIGHT,
     OTHERS,
     UNHEDGED,
+    Style,
     label,
     layout,
     line,
     mark_onsets,
     milliseconds,
+    series_style,
     span_lines,
     steps,
 )
@@ -66,7 +68,7 @@ def open_interest_chart(record: BacktestRecord) -> go.Figure:
     market = record.market
     figure = go.Figure(
         [
-            line(market.ts, values, venue, OTHERS[i % len(OTHERS)])
+            line(market.ts, values, venue, **series_style(i))
             for i, (venue, values) in enumerate(market.open_interest.items())
         ]
     )
@@ -80,7 +82,7 @@ def funding_chart(record: BacktestRecord) -> go.Figure:
     market = record.market
     figure = go.Figure(
         [
-            steps(market.ts, 100.0 * values, venue, OTHERS[i % len(OTHERS)], width=1.1)
+            steps(market.ts, 100.0 * values, venue, **series_style(i), width=1.1)
             for i, (venue, values) in enumerate(market.funding.items())
         ]
     )
@@ -94,13 +96,16 @@ def forecast_chart(record: BacktestRecord) -> go.Figure:
     ts = decisions["ts"].to_numpy(np.int64)
     alert = np.where(decisions["alert"].to_numpy(np.bool_), 100.0, 0.0)
     figure = go.Figure(
-        steps(ts, alert, "alert", ALERT, width=1, fill="tozeroy", fillcolor=ALERT, hoverinfo="skip")
+        steps(ts, alert, "alert", ALERT, width=0, fill="tozeroy", fillcolor=ALERT, hoverinfo="skip")
     )
     columns = [match for match in map(PROBABILITY.fullmatch, map(str, decisions.columns)) if match]
-    for i, match in enumerate(columns):
+    sides = {event.side for event in record.events} or {"down", "up"}
+    for at, match in enumerate(columns):
         values = 100.0 * decisions[match[0]].to_numpy(np.float64)
-        color = (HEDGED, *OTHERS[1:])[i % len(OTHERS)]
-        figure.add_trace(line(ts, values, f"cascade {match[1]} within {match[2]} h", color))
+        style = Style(color=HEDGED, dash="solid") if at == 0 else series_style(at)
+        visible = True if match[1] in sides else "legendonly"
+        name = f"cascade {match[1]} within {match[2]} h"
+        figure.add_trace(line(ts, values, name, **style, visible=visible))
     layout(figure, "probability, %", record.market.ts, range=[0, 100])
     return mark_onsets(figure, onsets(record))
 
@@ -118,7 +123,7 @@ def hedge_chart(record: BacktestRecord) -> go.Figure:
     figure.add_trace(
         steps(held.ts, 100.0 * hedge_ratio(held), "held", HEDGED, width=4, opacity=0.5), row=1, col=1
     )
-    for column, color in (("wanted", OTHERS[0]), ("allowed", OTHERS[2])):
+    for column, color in (("wanted", OTHERS[0]), ("allowed", OTHERS[1])):
         values = 100.0 * decisions[column].to_numpy(np.float64)
         figure.add_trace(steps(ts, values, column, color), row=1, col=1)
     for i, name in enumerate(names):

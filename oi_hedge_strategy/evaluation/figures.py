@@ -1,23 +1,29 @@
 """What all charts share: colours that read on light and dark, traces, axes and marks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from oi_hedge_strategy.evaluation.downsample import extremes
 from oi_hedge_strategy.evaluation.records import Floats, Times
 
 HEDGED = "#3b82f6"
-UNHEDGED = "#8b949e"
-OTHERS = ("#e08a1e", "#a855f7", "#0fa37f", "#e5567a", "#9a8c1f", "#14a0c4", "#b4693c", "#6d7fd8")
-GOOD = "#16a34a"
-BAD = "#dc2626"
-ALERT = "rgba(224,138,30,0.28)"
-MARK = "rgba(220,38,38,0.40)"
+UNHEDGED = "#868e98"
+OTHERS = ("#d17300", "#00a37a", "#920bff", "#846038", "#e0366b", "#1593b8", "#7d7a1c", "#b305be")
+"""Each stands out from white and from the dark page by 3 to 1; the first five from one another, and from the
+two above, in red-green blindness too. The others come with a dash."""
+DASH_FROM = 5
+GOOD = "#00a37a"
+BAD = "#d93a1a"
+ALERT = "rgba(209,115,0,0.28)"
+MARK = "rgba(217,58,26,0.40)"
 HEIGHT = 330
+INK = {"ink": True}
+"""Meta of a trace that takes the colour of the page's text."""
 
 
 def label(text: object) -> str:
@@ -30,14 +36,31 @@ def milliseconds(ts: Times) -> Floats:
     return ts.astype(np.float64) / 1e6
 
 
-def line(ts: Times, values: Floats, name: str, color: str, width: float = 1.4, **settings: Any) -> go.Scatter:
-    """Return a line through every value, with gaps where values are NaN."""
+class Style(TypedDict):
+    """How a line is drawn."""
+
+    color: str
+    dash: str
+
+
+def series_style(at: int) -> Style:
+    """Return colour and dash of the series at a position, which differ in one or the other."""
+    dashes = ("solid", "dash", "dot", "dashdot")
+    turn, place = divmod(at, len(OTHERS))
+    return Style(color=OTHERS[place], dash=dashes[(2 * turn + (place >= DASH_FROM)) % len(dashes)])
+
+
+def line(
+    ts: Times, values: Floats, name: str, color: str, width: float = 1.4, dash: str = "solid", **settings: Any
+) -> go.Scatter:
+    """Return a line with gaps where values are NaN; of long ones the extremes (see `extremes`)."""
+    kept = extremes(values)
     return go.Scatter(
-        x=milliseconds(ts),
-        y=values.astype(np.float32),
+        x=milliseconds(ts[kept]),
+        y=values[kept].astype(np.float32),
         name=label(name),
         mode="lines",
-        line={"color": color, "width": width},
+        line={"color": color, "width": width, "dash": dash},
         **settings,
     )
 
@@ -106,3 +129,38 @@ def mark_onsets(figure: go.Figure, onsets_ns: Times) -> go.Figure:
         ]
     )
     return figure
+
+
+def plain_layout(figure: go.Figure, y_title: str, height: int) -> go.Figure:
+    """Set what charts have in common whose horizontal axis is not the time of the run."""
+    figure.update_layout(
+        template=None,
+        height=height,
+        margin={"l": 66, "r": 18, "t": 60, "b": 36},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        hovermode="closest",
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
+        font={"family": "system-ui, sans-serif", "size": 12},
+        meta={"linked": False},
+    )
+    figure.update_xaxes(zeroline=False, automargin=True)
+    return figure.update_yaxes(zeroline=False, automargin=True, title_text=label(y_title))
+
+
+def whiskers(estimates: Sequence[Mapping[str, Any]], scale: float) -> dict[str, Any]:
+    """Return error bars from low to high times `scale`, of no length where there is no interval."""
+
+    def reach(estimate: Mapping[str, Any], end: str, sign: float) -> float:
+        if estimate[end] is None or estimate["value"] is None:
+            return 0.0
+        return max(0.0, scale * sign * (float(estimate[end]) - float(estimate["value"])))
+
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [reach(each, "high", 1.0) for each in estimates],
+        "arrayminus": [reach(each, "low", -1.0) for each in estimates],
+        "thickness": 1.2,
+        "width": 4,
+    }

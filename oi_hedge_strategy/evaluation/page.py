@@ -28,6 +28,10 @@ ${body}
 
 BANNER = Template('<div class="banner" role="alert"><strong>${word}</strong> ${sentence}</div>')
 
+NAVIGATION = Template('<nav aria-label="Parts of the report">${links}</nav>')
+
+PART = Template('<section id="${key}"><h2>${heading}</h2>\n${content}</section>\n')
+
 SECTION = Template("<section><h2>${heading}</h2>\n${content}</section>\n")
 
 FIGURE = Template("""<figure>
@@ -40,9 +44,11 @@ FIGURE = Template("""<figure>
 
 STYLE = """
 :root { --paper: #ffffff; --ink: #1b1f24; --soft: #59636e; --rule: #d9dee4; --grid: #e8ebef;
-  --shade: #f5f7f9; --warn: #b42318; --hover: #ffffff; }
+  --shade: #f5f7f9; --warn: #b42318; --hover: #ffffff; --blue: #2f6fe0; --orange: #b35f00;
+  --purple: #8a2be2; --good: #00805f; --bad: #c0310f; }
 @media (prefers-color-scheme: dark) { :root { --paper: #14171b; --ink: #e4e7eb; --soft: #9aa4af;
-  --rule: #343b44; --grid: #2a3038; --shade: #1c2026; --warn: #d92d20; --hover: #22272e; } }
+  --rule: #343b44; --grid: #2a3038; --shade: #1c2026; --warn: #b42318; --hover: #22272e; --blue: #5b9bff;
+  --orange: #f0a04b; --purple: #b98cff; --good: #2bc79b; --bad: #ff7a5c; } }
 * { box-sizing: border-box; }
 html { color-scheme: light dark; }
 body { margin: 0; background: var(--paper); color: var(--ink); -webkit-font-smoothing: antialiased;
@@ -70,6 +76,29 @@ td small { display: block; font-size: 0.8rem; }
 tbody tr:hover { background: var(--shade); }
 ul { max-width: 86ch; padding-left: 1.2em; }
 details { margin: 6px 0; } summary { cursor: pointer; padding: 4px 0; }
+nav { display: flex; flex-wrap: wrap; gap: 2px 18px; margin: 14px 0 0; font-size: 0.9rem; }
+nav a { color: var(--soft); text-underline-offset: 3px; }
+nav a:hover { color: var(--ink); }
+h4 { font-size: 0.95rem; margin: 0; }
+.cascades { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 270px), 1fr));
+  gap: 26px 24px; margin: 18px 0 10px; }
+.cascade { break-inside: avoid; }
+.cascade p { font-size: 0.85rem; line-height: 1.4; margin: 0 0 4px; font-variant-numeric: tabular-nums; }
+.cascade svg { display: block; width: 100%; height: auto; font-size: 9.5px; }
+.cascade text { fill: var(--soft); }
+.cascade text.name { fill: var(--ink); }
+.cascade .line { fill: none; stroke: var(--ink); stroke-width: 1.3; stroke-linejoin: round; }
+.cascade .line.OI { stroke: var(--purple); }
+.cascade .line.forecast { stroke: var(--orange); }
+.cascade .line.hedge { stroke: var(--blue); stroke-width: 1.8; }
+.cascade .base { stroke: var(--rule); }
+.cascade .onset { stroke: var(--bad); stroke-dasharray: 2 2; }
+.cascade .move { fill: var(--bad); opacity: 0.1; }
+.cascade .alert { fill: var(--orange); opacity: 0.2; }
+.caught::before { content: "\\25CF\\00A0"; color: var(--good); }
+.missed::before { content: "\\2715\\00A0"; color: var(--bad); }
+.unjudged::before { content: "\\25CB\\00A0"; }
+.failed { color: var(--bad); padding: 12px 0; }
 .columns { display: flex; flex-wrap: wrap; gap: 8px 56px; align-items: flex-start; }
 .banner { position: sticky; top: 0; z-index: 10; background: var(--warn); color: #ffffff; text-align: center;
   padding: 8px 16px; font-size: 0.95rem; }
@@ -108,6 +137,14 @@ SCRIPT = """
     });
     return change;
   }
+  function dress(chart) {
+    const ink = getComputedStyle(document.documentElement).getPropertyValue('--ink').trim();
+    const inked = chart.data.map(function (trace, at) { return trace.meta && trace.meta.ink ? at : -1; })
+      .filter(function (at) { return at >= 0; });
+    const change = theme(chart.layout);
+    if (!inked.length) { return Plotly.relayout(chart, change); }
+    return Plotly.update(chart, { 'line.color': ink, 'marker.color': ink }, change, inked);
+  }
   function linked(chart) { return chart.drawn && chart.layout.meta && chart.layout.meta.linked; }
   function zoom(chart, to) {
     return Plotly.relayout(chart, { 'xaxis.range': (to || chart.whole).slice() });
@@ -128,11 +165,16 @@ SCRIPT = """
     Plotly.newPlot(chart, figure.data, figure.layout, settings).then(function () {
       chart.drawn = true;
       chart.whole = chart.layout.xaxis.range.slice();
-      Plotly.relayout(chart, theme(chart.layout));
       if (linked(chart)) {
         if (range) { zoom(chart, range); }
         chart.on('plotly_relayout', function (event) { follow(chart, event); });
       }
+      return dress(chart);
+    }).then(function () { chart.dataset.state = 'drawn'; }).catch(function (error) {
+      chart.dataset.state = 'failed';
+      chart.classList.add('failed');
+      chart.textContent = 'This chart could not be drawn: ' + error;
+      console.error(error);
     });
   }
   const watcher = new IntersectionObserver(function (entries) {
@@ -145,7 +187,7 @@ SCRIPT = """
   window.addEventListener('beforeprint', function () { charts.forEach(draw); });
   dark.addEventListener('change', function () {
     charts.filter(function (chart) { return chart.drawn; })
-      .forEach(function (chart) { Plotly.relayout(chart, theme(chart.layout)); });
+      .forEach(dress);
   });
 })();
 """

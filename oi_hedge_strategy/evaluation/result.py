@@ -16,6 +16,7 @@ from oi_hedge_strategy.evaluation.detection import Detection, judge_alerts
 from oi_hedge_strategy.evaluation.effectiveness import Effectiveness, compare, judge, max_drawdown, measure
 from oi_hedge_strategy.evaluation.files import write_text
 from oi_hedge_strategy.evaluation.records import BacktestRecord
+from oi_hedge_strategy.evaluation.reliability import reliability
 from oi_hedge_strategy.evaluation.sections import (
     cascades_section,
     costs_section,
@@ -78,6 +79,7 @@ def build_result(record: BacktestRecord, bootstrap: BlockBootstrap | None = None
         "baselines": _baselines(context),
         "costs": costs_section(record.runs["hedged"], record, context.days),
         "cascades": cascades_section(record, detection),
+        "calibration": reliability(record, context.bootstrap),
         "rails": by_rail(record.decisions),
         "months": by_month(context.days, daily["hedged"], daily["unhedged"], detection.outcomes),
         "runs": {name: run_section(run) for name, run in record.runs.items()},

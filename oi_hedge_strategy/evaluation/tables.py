@@ -15,6 +15,7 @@ from oi_hedge_strategy.evaluation.wording import (
     percent_level,
     short_words,
     signed,
+    spoken,
     with_interval,
 )
 
@@ -53,7 +54,7 @@ def verdict_table(result: Result) -> str:
     rows = [_run_row("the hedge", hedge, "", result["verdict"]["words"])]
     for name, baseline in result["baselines"].items():
         difference = (signed(baseline["difference"]["value"]), interval(baseline["difference"], signed))
-        rows.append(_run_row(name, baseline, difference, short_words(baseline["words"])))
+        rows.append(_run_row(spoken(name), baseline, difference, short_words(baseline["words"])))
     headers = ["", "loss avoided", "gain kept", "skill", "hedge's skill less this", "in words",
                "mean hedge ratio", "costs a year, of notional", f"largest drawdown, {quote}"]  # fmt: skip
     return table(headers, rows, words=(0, 5))
@@ -121,30 +122,9 @@ def rail_table(result: Result) -> str:
     return table([*headers, "most common reason"], rows, words=(0, 5, 6))
 
 
-def month_table(result: Result) -> str:
-    """Return the months."""
-    quote = result["exposure"]["quote"]
-    rows = [
-        (
-            month["month"],
-            amount(month["unhedged"]),
-            amount(month["hedged"]),
-            amount(month["costs"]),
-            percent(month["loss_avoided"]) if month["loss_avoided"] is not None else "-",
-            percent(month["gain_kept"]) if month["gain_kept"] is not None else "-",
-            percent(month["mean_hedge_ratio"]) if month["mean_hedge_ratio"] is not None else "-",
-            f"{month['caught']} of {month['cascades']}" if month["cascades"] else "-",
-        )
-        for month in result["months"]
-    ]
-    headers = ["month", f"unhedged P&L, {quote}", f"hedged P&L, {quote}", f"costs, {quote}", "loss avoided",
-               "gain kept", "mean hedge ratio", "cascades caught"]  # fmt: skip
-    return table(headers, rows)
-
-
 def mapping_table(values: Result, name: str) -> str:
     """Return a mapping as a table of two columns."""
-    return table([name, ""], [(str(key), _text(value)) for key, value in values.items()], words=(0, 1))
+    return table([name, ""], [(str(key), plain_text(value)) for key, value in values.items()], words=(0, 1))
 
 
 def _run_row(name: str, figures: Result, difference: Cell, words: str) -> list[Cell]:
@@ -156,11 +136,12 @@ def _run_row(name: str, figures: Result, difference: Cell, words: str) -> list[C
     return [*shown, difference, words, percent(ratio["value"]), costs, amount(drawdown["value"])]
 
 
-def _text(value: object) -> str:
+def plain_text(value: object) -> str:
+    """Return a value of any kind as text."""
     if isinstance(value, list):
-        return ", ".join(_text(item) for item in value)
+        return ", ".join(plain_text(item) for item in value)
     if isinstance(value, dict):
-        return "; ".join(f"{key}: {_text(item)}" for key, item in value.items())
+        return "; ".join(f"{key}: {plain_text(item)}" for key, item in value.items())
     return "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 

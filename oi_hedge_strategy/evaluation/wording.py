@@ -57,6 +57,12 @@ def day(iso: str) -> str:
     return f"{when.day} {when:%b %Y}"
 
 
+def moment(ns: int) -> str:
+    """Return a time as "1 Jan 2023 14:00", UTC."""
+    when = datetime.fromtimestamp(ns // 1_000_000_000, UTC)
+    return f"{when.day} {when:%b %Y %H:%M}"
+
+
 def period(result: Result) -> str:
     """Return the period covered."""
     span = result["period"]
@@ -96,10 +102,15 @@ def baseline_sentence(result: Result) -> str:
         ("not distinguishable from ", "is not distinguishable from "),
         ("cannot be compared with ", "cannot be compared with "),
     ):
-        names = [word.removeprefix(start) for word in words if word.startswith(start)]
+        names = [spoken(word.removeprefix(start)) for word in words if word.startswith(start)]
         if names:
             groups.append(shown + _listed(names))
     return f"In skill it {'; it '.join(groups)}."
+
+
+def spoken(name: str) -> str:
+    """Return a run's name as a person would say it."""
+    return name.replace("_", " ")
 
 
 def p_value(value: float | None) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from oi_hedge_strategy.evaluation.figures import HEDGED, OTHERS, UNHEDGED, label
+from oi_hedge_strategy.evaluation.figures import HEDGED, OTHERS, UNHEDGED, label, plain_layout
 from oi_hedge_strategy.training.metrics import Reliability
 from oi_hedge_strategy.training.predictions import FoldRecord
 from oi_hedge_strategy.training.score import Scores
@@ -176,20 +176,3 @@ def fold_chart(folds: Sequence[FoldRecord]) -> go.Figure:
     figure.update_xaxes(type="date")
     figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
     return figure.update_layout(barmode="overlay", bargap=0.3)
-
-
-def plain_layout(figure: go.Figure, y_title: str, height: int) -> go.Figure:
-    """Set what the charts of this report have in common."""
-    figure.update_layout(
-        template=None,
-        height=height,
-        margin={"l": 66, "r": 18, "t": 60, "b": 36},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        hovermode="closest",
-        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
-        font={"family": "system-ui, sans-serif", "size": 12},
-        meta={"linked": False},
-    )
-    figure.update_xaxes(zeroline=False, automargin=True)
-    return figure.update_yaxes(zeroline=False, automargin=True, title_text=label(y_title))

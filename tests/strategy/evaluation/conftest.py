@@ -16,7 +16,7 @@ from oi_hedge_strategy.cascades import (
     cascade_events,
     label_cascades,
 )
-from oi_hedge_strategy.evaluation.records import BacktestRecord, MarketRecord, RunRecord
+from oi_hedge_strategy.evaluation.records import BacktestRecord, LiquidationLevels, MarketRecord, RunRecord
 from oi_hedge_strategy.evaluation.result import build_result
 
 HOUR = 3_600_000_000_000
@@ -122,6 +122,26 @@ def _decisions(
     )  # fmt: skip
 
 
+def _outcomes(decisions: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Draw what followed from the probabilities, so that they are calibrated; the last day is not known."""
+    found = {}
+    for hours in (4, 18):
+        probability = decisions[f"p_down_{hours}h"].to_numpy()
+        found[f"down_{hours}h"] = (rng.random(probability.size) < np.nan_to_num(probability)).astype(float)
+        found[f"down_{hours}h"][-24:] = np.nan
+    return pd.DataFrame(found)
+
+
+def _levels(market: MarketRecord) -> LiquidationLevels:
+    rows = np.linspace(0, market.ts.size - 1, min(60, market.ts.size)).astype(np.int64)
+    edges = np.geomspace(market.low.min() * 0.8, market.high.max() * 1.25, 41)
+    middle, price = np.sqrt(edges[1:] * edges[:-1])[None, :], market.close[rows][:, None]
+    near = np.exp(-20.0 * np.abs(np.log(middle / price))).astype(np.float32) * 1e4
+    return LiquidationLevels(
+        market.ts[rows], edges, np.where(middle < price, near, 0), np.where(middle > price, near, 0)
+    )
+
+
 def make_record(days: int = 365, simulated: bool = False, seed: int = 5, **changes: Any) -> BacktestRecord:
     """Return a record of an hourly run of so many days."""
     rng = np.random.default_rng(seed)
@@ -146,7 +166,7 @@ def make_record(days: int = 365, simulated: bool = False, seed: int = 5, **chang
                "brier_18h": 0.061, "venues": ["BINANCE", "BYBIT", "OKX"], "drift": float("nan")},
         simulated=simulated, bars_per_second=41_234.0, on_bar_us={"p50": 212.0, "p99": 840.5},
         notes=("Liquidations of the hedge account are modelled with tiered maintenance margin.",),
-        quote="USDT",
+        quote="USDT", outcomes=_outcomes(decisions, rng), levels=_levels(market),
     )  # fmt: skip
     return replace(record, **changes)
 

@@ -53,7 +53,10 @@ def test_report_loads_nothing_from_anywhere(html: str) -> None:
     assert not re.search(r"https?://|url\(|@import", own)
     page = Page(own)
     assert not {"link", "iframe", "object", "embed", "img", "base"} & set(page.tags)
-    assert not [pair for pair in page.attributes if pair[0] in {"src", "href", "srcset", "action"}]
+    links = [value for name, value in page.attributes if name == "href"]
+    assert links and all(value.startswith("#") for value in links)
+    assert {value[1:] for value in links} <= {value for name, value in page.attributes if name == "id"}
+    assert not [pair for pair in page.attributes if pair[0] in {"src", "srcset", "action"}]
     assert "default-src 'none'" in own
 
 
@@ -81,15 +84,18 @@ def test_every_chart_of_the_page_has_its_data(html: str) -> None:
     store = figures_of(html)
     places = re.findall(r'data-figure="(\w+)"', html)
     assert places == [
-        "price",
-        "open_interest",
-        "funding",
-        "forecast",
-        "hedge",
+        "frontier",
+        "sensitivity",
+        "costs",
         "equity",
         "drawdown",
-        "costs",
-        "frontier",
+        "price",
+        "forecast",
+        "calibration",
+        "open_interest",
+        "funding",
+        "liquidation_map",
+        "hedge",
     ]
     assert set(places) == set(store["figures"])
     assert all(figure["data"] for figure in store["figures"].values())

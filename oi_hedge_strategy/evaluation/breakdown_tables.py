@@ -1,0 +1,130 @@
+"""Tables that break a backtest down: by period, regime, netting, cost, probability."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from oi_hedge_strategy.evaluation.tables import Cell, plain_text, table
+from oi_hedge_strategy.evaluation.wording import (
+    Result,
+    amount,
+    day,
+    interval,
+    percent,
+    percent_level,
+    signed,
+)
+
+HEADLINE = (("loss_avoided", percent), ("gain_kept", percent), ("skill", signed))
+
+
+def month_table(result: Result) -> str:
+    """Return the months."""
+    quote = result["exposure"]["quote"]
+    rows = [
+        (
+            month["month"],
+            amount(month["unhedged"]),
+            amount(month["hedged"]),
+            amount(month["costs"]),
+            percent(month["loss_avoided"]) if month["loss_avoided"] is not None else "-",
+            percent(month["gain_kept"]) if month["gain_kept"] is not None else "-",
+            percent(month["mean_hedge_ratio"]) if month["mean_hedge_ratio"] is not None else "-",
+            f"{month['caught']} of {month['cascades']}" if month["cascades"] else "-",
+        )
+        for month in result["months"]
+    ]
+    headers = ["month", f"unhedged P&L, {quote}", f"hedged P&L, {quote}", f"costs, {quote}", "loss avoided",
+               "gain kept", "mean hedge ratio", "cascades caught"]  # fmt: skip
+    return table(headers, rows)
+
+
+def split_table(rows: object, name: str) -> str:
+    """
+    Return hedge effectiveness of parts of the data, such as years or regimes.
+
+    Parameters
+    ----------
+    rows : sequence of mappings, or mapping of str to mapping
+        Each with `name` (or as key) and figures with intervals; plain numbers and words stand behind them.
+    name : str
+        What tells the rows apart, such as "year".
+
+    """
+    found = _named(rows, name)
+    keys = list(dict.fromkeys(key for _, row in found for key in row))
+    figures = [(key, show) for key, show in HEADLINE if key in keys]
+    said = {name, "label", "name", *(key for key, _ in figures)}
+    others = [key for key in keys if key not in said]
+    wordy = [any(isinstance(row.get(key), str) for _, row in found) for key in others]
+    return table(
+        [name, *map(spaced, [key for key, _ in figures]), *map(spaced, others)],
+        [
+            [
+                label,
+                *(_figure(row.get(key), show) for key, show in figures),
+                *(_plain(row.get(key)) for key in others),
+            ]
+            for label, row in found
+        ],
+        words=(0, *(at for at, wordily in enumerate(wordy, len(figures) + 1) if wordily)),
+    )
+
+
+def sensitivity_table(result: Result) -> str:
+    """Return the skill at multiplied costs."""
+    rows = [
+        [f"{each['impact']:g}", f"{each['latency']:g}", *(_figure(each[key], show) for key, show in HEADLINE)]
+        for each in result["cost_sensitivity"]
+    ]
+    return table(["impact, times", "latency, times", "loss avoided", "gain kept", "skill"], rows, words=())
+
+
+def reliability_table(curve: Result, result: Result) -> str:
+    """Return the bins of a reliability curve."""
+    rows = [
+        (
+            f"{percent(each['from'])} to {percent(each['to'])}",
+            percent(each["forecast"]),
+            (percent(each["observed"]["value"]), interval(each["observed"], percent)),
+            f"{each['samples']:,}",
+        )
+        for each in curve["bins"]
+    ]
+    return table(["forecast", "mean", f"observed, {percent_level(result)} interval", "decisions"], rows)
+
+
+def operating_table(result: Result) -> str:
+    """Return the periods that were tuned one by one."""
+    rows = result["operating_point"].get("periods") or []
+    keys = list(dict.fromkeys(key for row in rows for key in row if key not in ("start", "end")))
+    return table(
+        ["from", "to", *(spaced(key) for key in keys)],
+        [[day(row["start"]), day(row["end"]), *(_plain(row.get(key)) for key in keys)] for row in rows],
+        words=range(2 + len(keys)),
+    )
+
+
+def spaced(key: str) -> str:
+    """Return a key of the result as words."""
+    return key.replace("_", " ")
+
+
+def _named(rows: object, name: str) -> list[tuple[str, Mapping[str, Any]]]:
+    if isinstance(rows, Mapping):
+        return [(spaced(str(key)), row) for key, row in rows.items()]
+    assert isinstance(rows, Iterable)
+    return [(spaced(str(row.get(name, row.get("label", row.get("name"))))), row) for row in rows]
+
+
+def _figure(estimate: Result | None, show: Any) -> Cell:
+    if estimate is None:
+        return "-"
+    return show(estimate["value"]), interval(estimate, show)
+
+
+def _plain(value: object) -> Cell:
+    if isinstance(value, Mapping) and "value" in value:
+        return plain_text(value["value"]), interval(value, plain_text)
+    if isinstance(value, bool) or not isinstance(value, float):
+        return plain_text(value)
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -1,0 +1,150 @@
+"""What the hedge trades off, in words."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+from oi_hedge_strategy.evaluation.wording import (
+    Result,
+    number,
+    percent,
+    signed,
+    spoken,
+    with_interval,
+)
+
+COST_KINDS = {"impact": "market impact", "latency": "latency"}
+"""The multipliers of `cost_sensitivity` and what they multiply."""
+
+
+def baseline_sentences(result: Result) -> list[str]:
+    """Return one sentence for each baseline: how the hedge stands beside it, and how surely."""
+    detailed = {each["baseline"]: each for each in result.get("differences") or []}
+    return [
+        _baseline_sentence(name, baseline, detailed.get(name))
+        for name, baseline in result["baselines"].items()
+    ]
+
+
+def skill_at_costs(result: Result, times: float) -> float | None:
+    """
+    Return the skill of the same trades when all their costs are multiplied.
+
+    Costs enter each day's profit and loss linearly, and so do they skill.
+    """
+    before, after = (result["effectiveness"][key]["value"] for key in ("skill_before_costs", "skill"))
+    return None if before is None or after is None else float(before - times * (before - after))
+
+
+def break_even(result: Result) -> float | None:
+    """Return how many times the costs take all skill of the same trades, None where no multiple does."""
+    before, after = skill_at_costs(result, 0.0), skill_at_costs(result, 1.0)
+    if before is None or after is None or before <= 0.0 or after >= before:
+        return None
+    return before / (before - after)
+
+
+def break_even_sentence(result: Result) -> str:
+    """Say at which cost the edge of the same trades vanishes."""
+    before, after = skill_at_costs(result, 0.0), skill_at_costs(result, 1.0)
+    if before is None or after is None:
+        return "Skill is not defined, so that no cost can be named at which it vanishes."
+    if before <= 0.0:
+        return f"There is no edge to lose: skill before costs is {signed(before)}."
+    if after >= before:
+        return (
+            f"Costs did not lower skill ({signed(before)} before them, {signed(after)} after): funding "
+            "received made up for fees and slippage."
+        )
+    times = before / (before - after)
+    return (
+        f"Skill is {signed(before)} before costs and {signed(after)} after them; it falls to zero at "
+        f"{number(times)} times the costs, the trades being the same."
+    )
+
+
+def multiplied(result: Result, kind: str) -> list[tuple[float, Result]]:
+    """Return the multipliers of one cost with their skill, ascending, the others' multipliers being 1."""
+    entries = result.get("cost_sensitivity") or []
+    others = [each for each in COST_KINDS if each != kind]
+    found = {
+        float(each[kind]): each["skill"]
+        for each in entries
+        if all(each[other] == 1 for other in others) and each["skill"]["value"] is not None
+    }
+    return sorted(found.items())
+
+
+def sensitivity_sentences(result: Result) -> list[str]:
+    """Say for each cost that was multiplied where skill falls to zero."""
+    return [
+        _vanishing(COST_KINDS[kind], found)
+        for kind in COST_KINDS
+        if len(found := multiplied(result, kind)) > 1
+    ]
+
+
+def operating_sentence(result: Result) -> str:
+    """Say how the wanted share of losses compares with the one that was reached."""
+    found = result.get("operating_point")
+    if not found:
+        return (
+            "No share of losses to avoid was set, so that the policy's own parameters decide how much is "
+            "hedged. With calibrated probabilities of rare events it hedges seldom; how much to hedge is the "
+            "trader's choice (target_loss_avoided), how well is the model's."
+        )
+    reached, target = found["reached"], found["target_loss_avoided"]
+    avoided = reached["loss_avoided"]
+    return (
+        f"The wanted share of losses was {percent(target)}; with parameters tuned on the past only, "
+        f"{with_interval(avoided, percent)} was avoided, {with_interval(reached['gain_kept'], percent)} of "
+        f"the gains kept, at a skill of {with_interval(reached['skill'], signed)}: {_met(target, avoided)}."
+    )
+
+
+def calibration_sentence(curve: Result) -> str:
+    """Say how a probability of `reliability` stands beside what followed."""
+    return (
+        f"Within {curve['hours']} h ({curve['side']}): a cascade followed {curve['followed']:,} of "
+        f"{curve['samples']:,} decisions, {with_interval(curve['observed'], percent)}; forecast were "
+        f"{percent(curve['mean_forecast'])} on average: {curve['words']}. Brier skill against that share as "
+        f"constant forecast: {with_interval(curve['brier_skill'], signed)}."
+    )
+
+
+def _met(target: float, avoided: Result) -> str:
+    if avoided["value"] is None:
+        return "whether the target was met is not defined"
+    if avoided["low"] is not None and avoided["low"] <= target <= avoided["high"]:
+        return "not distinguishable from the target"
+    return "above the target" if avoided["value"] >= target else "SHORT of the target"
+
+
+def _baseline_sentence(name: str, baseline: Result, detail: Result | None) -> str:
+    words = str(baseline["words"]).replace(name, spoken(name))
+    skill = baseline["difference"] if detail is None else detail["skill"]
+    parts = [f"skill {with_interval(skill, signed)} by difference"]
+    if detail is not None:
+        parts += [
+            f"{text} {with_interval(detail[key], percent)}"
+            for key, text in (("loss_avoided", "loss avoided"), ("gain_kept", "gain kept"))
+        ]
+    return f"{words[:1].upper()}{words[1:]}: {', '.join(parts)}."
+
+
+def _vanishing(what: str, found: Sequence[tuple[float, Result]]) -> str:
+    values = [(times, float(skill["value"])) for times, skill in found]
+    low, high = values[0], values[-1]
+    unsure = [times for times, skill in found if skill["low"] is not None and skill["low"] <= 0.0]
+    doubt = f"; its interval includes zero or lies below from {unsure[0]:g} times on" if unsure else ""
+    if low[1] <= 0.0:
+        return f"With {what} at {low[0]:g} times, the least that was tried, skill is {signed(low[1])}."
+    for (times, skill), (more, after) in pairwise(values):
+        if after <= 0.0 < skill:
+            share = skill / (skill - after)
+            zero = math.exp(math.log(times) + share * (math.log(more) - math.log(times)))
+            return f"With {what} multiplied, skill falls to zero at about {number(zero)} times{doubt}."
+    return (
+        f"With {what} multiplied up to {high[0]:g} times, skill stays above zero ({signed(low[1])} at "
+        f"{low[0]:g} times, {signed(high[1])} at {high[0]:g}){doubt}."
+    )
