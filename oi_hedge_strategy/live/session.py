@@ -118,7 +118,7 @@ class Session:
             "strategy": strategy.json_primitives(),
             "settings": dict(settings),
             "machine": platform.machine(),
-            "versions": {name: version(name) for name in _PACKAGES},
+            "versions": _versions(),
         }
         write_json(directory / INFO_FILE, info)
         return cls(directory)
@@ -148,6 +148,16 @@ class Session:
             rotation_interval=pd.Timedelta(days=1),
         )
 
+    def changed_versions(self) -> list[str]:
+        """Return in words what runs here in another version than it did in the session."""
+        ran = {**self.info["versions"], "machine": self.info["machine"]}
+        here = {**_versions(), "machine": platform.machine()}
+        return [
+            f"{name} was {ran[name]} in the session and is {here[name]} here: last bits may differ by it"
+            for name in here
+            if ran.get(name) != here[name]
+        ]
+
     def finish(self) -> None:
         """Note that the session ended as it should."""
         self.info["ended"] = datetime.now(UTC).isoformat()
@@ -167,20 +177,8 @@ class Session:
         return True
 
 
-def newest_session(root: Path) -> Session:
-    """
-    Return the session of a directory that began last.
-
-    Raises
-    ------
-    DataError
-        If there is none.
-
-    """
-    found = sorted(root.glob(f"*/{INFO_FILE}")) if root.is_dir() else []
-    if not found:
-        raise DataError(f"{root} holds no recorded session; start one with: oi-hedge paper --config FILE")
-    return Session(found[-1].parent)
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in _PACKAGES}
 
 
 def write_json(path: Path, value: Any) -> None:
