@@ -31,7 +31,7 @@ COMMANDS = {
 
 
 class _Commands(click.Group):
-    """A group that imports what is asked for, and turns errors of the input into one sentence and exit code 1."""
+    """Import what is asked for; turn errors of the input into one sentence and exit code 1."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
