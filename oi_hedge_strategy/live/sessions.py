@@ -24,12 +24,8 @@ def find_session(named: Path | None) -> Session:
     if named is not None and (named / INFO_FILE).exists():
         return Session(named)
     roots = [Path(each) for each in _RUNS] if named is None else [named]
-    found = [
-        path.parent
-        for root in roots
-        for part in (root, root / SESSIONS)
-        for path in part.glob(f"*/{INFO_FILE}")
-    ]
+    places = [part for root in roots for part in (root, root / SESSIONS)]
+    found = [path.parent for place in places for path in place.glob(f"*/{INFO_FILE}")]
     if not found:
         where = " and ".join(map(str, roots))
         raise DataError(

@@ -20,7 +20,10 @@ from oi_hedge_strategy.live.view import Table, View, view_of
 from oi_hedge_strategy.live.web_charts import add_charts, week_of
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_POLICY = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data: blob:; connect-src 'self'"
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data: blob:; "
+    "connect-src 'self'; frame-ancestors 'none'"
+)
 _CHARTS_SECS = 60.0
 
 PAGE = Template("""<!doctype html>
@@ -120,7 +123,7 @@ class StatusServer(ThreadingHTTPServer):
         return f"http://{self._host}:{self.server_port}/"
 
     def is_known(self, host: str) -> bool:
-        """Return whether a request names this machine, so that no other page's script can ask through a browser."""
+        """Return whether a request names this machine: no other page can then ask through a browser."""
         name = urlsplit(f"//{host}").hostname
         return name in LOOPBACK or name == self._host
 
@@ -226,5 +229,5 @@ def _table(table: Table) -> str:
         + "</tr>"
         for at, row in enumerate(table.rows)
     )
-    heading = escape(table.heading)
-    return f'<section><h3>{heading}</h3><div class="scroll"><table>{head}<tbody>{rows}</tbody></table></div></section>'
+    body = f'<div class="scroll"><table>{head}<tbody>{rows}</tbody></table></div>'
+    return f"<section><h3>{escape(table.heading)}</h3>{body}</section>"
