@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from joblib import delayed
 from nautilus_trader.persistence.catalog import ParquetDataCatalog
@@ -20,7 +21,7 @@ from oi_hedge_strategy.training.assemble import export_fold
 from oi_hedge_strategy.training.dataset import build_dataset
 from oi_hedge_strategy.training.feature_set import FeatureSet
 from oi_hedge_strategy.training.fit import FitConfig
-from oi_hedge_strategy.training.folds import make_fold
+from oi_hedge_strategy.training.folds import Fold, make_fold
 from oi_hedge_strategy.training.forecasters import NETWORKS, Fitted, fit_forecaster, seeds_of
 from oi_hedge_strategy.training.network import Architecture
 from oi_hedge_strategy.training.parallel import run_jobs
@@ -111,17 +112,37 @@ def train(
     config.check()
     material = prepare(catalog, assets, until_ns, config)
     fold = make_fold(material.data, until_ns)
-    seeds = [config.first_seed + at for at in seeds_of(config.architecture, config.seeds)]
-    members: list[Fitted] = run_jobs(
-        [
-            delayed(fit_forecaster)(
-                material.data.path, fold, config.architecture, seed, config.fit, material.work
-            )
-            for seed in seeds
-        ],
-        "fit",
-        config.parallel,
-    )
+    members = fit_all(material, [fold], [config.architecture], config)
+    return export(material, fold, list(members.values()), out, config)
+
+
+def fit_all(
+    material: Material, folds: Sequence[Fold], names: Sequence[str], config: TrainConfig
+) -> dict[tuple[str, str, int], Fitted]:
+    """Fit every forecaster and seed on every fold as jobs of one pool; return them by date, name and seed."""
+    wanted = [
+        (fold, name, config.first_seed + seed)
+        for fold in folds
+        for name in names
+        for seed in seeds_of(name, config.seeds)
+    ]
+    jobs = [
+        delayed(fit_forecaster)(material.data.path, fold, name, seed, config.fit, material.work)
+        for fold, name, seed in wanted
+    ]
+    found: list[Fitted] = run_jobs(jobs, "fit", config.parallel)
+    return {(fold.name, name, seed): each for (fold, name, seed), each in zip(wanted, found, strict=True)}
+
+
+def export(
+    material: Material,
+    fold: Fold,
+    members: Sequence[Fitted],
+    out: Path,
+    config: TrainConfig,
+    table: Mapping[str, Any] | None = None,
+) -> ModelCard:
+    """Write the model of one fold; `table` holds the scores of the walk-forward that it stems from."""
     return export_fold(
         members,
         config.architecture,
@@ -131,6 +152,7 @@ def train(
         config.valid_days,
         material.simulated,
         out,
+        table,
     )
 
 

@@ -7,23 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from joblib import delayed
 from nautilus_trader.persistence.catalog import ParquetDataCatalog
 from numpy.typing import NDArray
 
 from oi_hedge_catalog.errors import CatalogError
 from oi_hedge_strategy.forecast.card import ModelCard
 from oi_hedge_strategy.forecast.registry import Registry
-from oi_hedge_strategy.training.assemble import Calibrated, calibrate, export_fold, facts
+from oi_hedge_strategy.training.assemble import Calibrated, calibrate, facts
 from oi_hedge_strategy.training.feature_set import FeatureSet
 from oi_hedge_strategy.training.folds import Fold, fold_dates, make_fold
-from oi_hedge_strategy.training.forecasters import NETWORKS, Fitted, fit_forecaster, seeds_of
-from oi_hedge_strategy.training.parallel import run_jobs
+from oi_hedge_strategy.training.forecasters import NETWORKS, Fitted
 from oi_hedge_strategy.training.predictions import FoldRecord, Predictions
 from oi_hedge_strategy.training.report import write_training_report
 from oi_hedge_strategy.training.score import Scores, score
 from oi_hedge_strategy.training.split import EMBARGO_HOURS
-from oi_hedge_strategy.training.train import Material, TrainConfig, prepare
+from oi_hedge_strategy.training.train import Material, TrainConfig, export, fit_all, prepare
 
 FORECASTERS = ("prevalence", "volatility", "oi_rule", "logistic", "boosted_trees", "lstm", "hybrid")
 PREDICTIONS = "predictions.npz"
@@ -106,7 +104,7 @@ def walk_forward(
     dates = _dates(start_ns, end_ns, frequency)
     material = prepare(catalog, assets, end_ns, config, [date for date, _ in dates])
     folds = [make_fold(material.data, date, following) for date, following in dates]
-    results = _run(material, folds, config)
+    results = fit_all(material, folds[::-1], FORECASTERS[::-1], config)
     predictions, records = _judge(material.data, folds, results)
     predictions.write(out / PREDICTIONS)
     scores = score(predictions, reference=config.architecture)
@@ -124,21 +122,6 @@ def _dates(start_ns: int, end_ns: int, frequency: str) -> list[tuple[int, int]]:
             f"no {frequency} date lies in the period; name an earlier --from or a later --until"
         )
     return dates
-
-
-def _run(material: Material, folds: Sequence[Fold], config: TrainConfig) -> Results:
-    wanted = [
-        (fold, name, config.first_seed + seed)
-        for fold in reversed(folds)
-        for name in reversed(FORECASTERS)
-        for seed in seeds_of(name, config.seeds)
-    ]
-    jobs = [
-        delayed(fit_forecaster)(material.data.path, fold, name, seed, config.fit, material.work)
-        for fold, name, seed in wanted
-    ]
-    found: list[Fitted] = run_jobs(jobs, "fit", config.parallel)
-    return {(fold.name, name, seed): each for (fold, name, seed), each in zip(wanted, found, strict=True)}
 
 
 def members_of(results: Results, fold: Fold, name: str) -> list[Fitted]:
@@ -229,17 +212,8 @@ def _export(
     cards = []
     for fold in folds:
         path = material.work / f"{fold.name}-{config.architecture}.onnx"
-        card = export_fold(
-            members_of(results, fold, config.architecture),
-            config.architecture,
-            material.data,
-            fold,
-            material.histories,
-            config.valid_days,
-            material.simulated,
-            path,
-            table if fold is folds[-1] else {},
-        )
+        members = members_of(results, fold, config.architecture)
+        card = export(material, fold, members, path, config, table if fold is folds[-1] else None)
         registry.add(path, fold.until_ns, "walk-forward")
         cards.append(card)
     return registry, tuple(cards)
