@@ -5,9 +5,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from nautilus_trader.persistence.catalog import ParquetDataCatalog
 from tqdm import tqdm
 
+from oi_hedge_catalog import store
 from oi_hedge_catalog.errors import ConfigError
+from oi_hedge_strategy.simulation.facts import market_facts
+from oi_hedge_strategy.simulation.facts_picture import facts_svg
 from oi_hedge_strategy.simulation.market import simulate_market
 from oi_hedge_strategy.simulation.market_catalog import write_market
 from oi_hedge_strategy.simulation.market_config import WARM_UP_DAYS, SimulatedMarketConfig
@@ -32,6 +36,14 @@ from oi_hedge_strategy.simulation.market_truth import TruthConfig
     help="Continue the market so often from each moment, for its true probabilities of cascades.",
 )
 @click.option("--truth-every", type=int, default=6, show_default=True, help="Hours between those moments.")
+@click.option(
+    "--facts", type=click.Path(path_type=Path), help="Draw the market's stylised facts into this SVG file."
+)
+@click.option(
+    "--beside",
+    type=click.Path(path_type=Path),
+    help="With --facts: a catalog of recorded data, whose facts of the same coin are drawn beside.",
+)
 def simulate(
     catalog: Path,
     days: int,
@@ -42,6 +54,8 @@ def simulate(
     uninformative: bool,
     truth_paths: int,
     truth_every: int,
+    facts: Path | None,
+    beside: Path | None,
 ) -> None:
     """Write a simulated market, whose truth is known, into a new catalog.
 
@@ -49,6 +63,9 @@ def simulate(
     cascades, and with --truth-paths the true probability of a cascade, which takes about half a second a
     moment and lets oi-hedge backtest add an oracle, the bound of what any forecast could reach.
     """
+    if beside is not None and facts is None:
+        raise ConfigError(f"--beside {beside} belongs to --facts: name the picture too")
+    recorded = store.open_catalog(beside) if beside is not None else None
     truth = TruthConfig(every_hours=truth_every, paths=truth_paths) if truth_paths else None
     config = SimulatedMarketConfig(
         seed=seed,
@@ -68,6 +85,19 @@ def simulate(
         market = simulate_market(config, progress, truth)
     write_market(market, catalog)
     click.echo(f"Wrote {days} simulated days of {', '.join(config.assets)} to {catalog}")
+    if facts is not None:
+        _draw(facts, config.assets[0], store.open_catalog(catalog), recorded)
+
+
+def _draw(path: Path, asset: str, simulated: ParquetDataCatalog, recorded: ParquetDataCatalog | None) -> None:
+    """Draw the facts of one asset of the simulated and of the recorded catalog."""
+    found = {f"simulated {asset}": market_facts(simulated, asset)}
+    if recorded is not None:
+        found[f"recorded {asset}"] = market_facts(recorded, asset)
+    staged = path.with_name(path.name + ".tmp")
+    staged.write_text(facts_svg(found), encoding="utf-8")
+    staged.replace(path)
+    click.echo(f"Drew its stylised facts into {path}")
 
 
 def _midnight(text: str) -> datetime:

@@ -80,21 +80,22 @@ class AgentMarket:
 
     def run(self, progress: Callable[[], None], watch: Watch | None = None) -> StepRecord:
         """Warm the books up, then return every step of the configured days; call `progress` daily."""
-        record = StepRecord.empty(self._days, len(self._shares), self._bar_steps)
-        spare = StepRecord.empty(1, len(self._shares), self._bar_steps)
+        record, spare = (
+            StepRecord.empty(days, len(self._shares), self._bar_steps, len(self._agents.leverage))
+            for days in (self._days, 1)
+        )
         for _ in range(WARM_UP_DAYS):
             self.run_day(self.outside.day(), spare, 0)
             progress()
         record.first_index = spare.index[-1]
         record.first_premium = spare.premium[-1]
+        self.book.liquidated[:] = 0.0
         for day in range(self._days):
             self.run_day(self.outside.day(), record, day * STEPS_PER_DAY, watch)
             progress()
         return record
 
-    def run_day(
-        self, inputs: DayInputs, record: StepRecord, first: int, watch: Watch | None = None
-    ) -> None:
+    def run_day(self, inputs: DayInputs, record: StepRecord, first: int, watch: Watch | None = None) -> None:
         """Advance one day and write it to `record` from row `first` on; `watch` sees every step."""
         record.volume_noise[first : first + STEPS_PER_DAY] = inputs.volume_noise
         record.hedged[first : first + STEPS_PER_DAY] = self._agents.hedged * self._shares * inputs.hedged
@@ -118,7 +119,9 @@ class AgentMarket:
                 self._settle_funding(record, row)
             record.speculative[row] = self.book.total + self.backlog
             if (row + 1) % self._bar_steps == 0:
-                record.levels[row // self._bar_steps] = self.book.levels(math.exp(self._log_price), EDGES)
+                bar = row // self._bar_steps
+                record.levels[bar] = self.book.levels(math.exp(self._log_price), EDGES)
+                record.liquidated_by_leverage[bar] = self.book.liquidated
             if watch is not None:
                 watch(row, record)
 

@@ -95,6 +95,8 @@ class PositionBook:
         self._slot = 0
         self.total = np.zeros((2, venues))
         """Open quantity, shape (2, venues): longs, shorts."""
+        self.liquidated = np.zeros(len(leverage))
+        """Quantity liquidated so far, shape (leverages,)."""
 
     def open(self, quantity: Array, price: Array) -> None:
         """Add `quantity`, shape (2, venues), entered at `price`, shape (venues,)."""
@@ -144,12 +146,14 @@ class PositionBook:
         if not (self._frontier >= signed_mark).any():
             return None
         hit = (self._signed_level >= signed_mark[:, :, None]) & (self._raw > 0.0)
-        quantity: Array = np.where(hit, self._raw, 0.0).sum(axis=(0, 3)) * self._scale
+        taken = np.where(hit, self._raw, 0.0)
+        quantity: Array = taken.sum(axis=(0, 3)) * self._scale
         self._raw[hit] = 0.0
         self._frontier = np.where(self._raw > 0.0, self._signed_level, -np.inf).max(axis=(0, 3))
         if not quantity.any():
             return None
         self.total -= quantity
+        self.liquidated += (taken.sum(axis=0) * self._scale[:, :, None]).sum(axis=(0, 1))
         return quantity
 
     def state(self) -> BookState:

@@ -30,6 +30,8 @@ class StepRecord:
         Rates settled at 00, 08 and 16 UTC, at the end of the step that ends there.
     levels : Array, shape (bars, 2, bands)
         Open quantity by distance of its liquidation price at each bar's close.
+    liquidated_by_leverage : Array, shape (bars, leverages)
+        What the mark price has liquidated since the first step.
     volume_noise : Array, shape (steps,)
         Standard normal.
     first_index : float
@@ -48,12 +50,13 @@ class StepRecord:
     hedged: Array
     funding: Array
     levels: Array
+    liquidated_by_leverage: Array
     volume_noise: Array
     first_index: float
     first_premium: Array
 
     @classmethod
-    def empty(cls, days: int, venues: int, bar_steps: int) -> "StepRecord":
+    def empty(cls, days: int, venues: int, bar_steps: int, leverages: int = 5) -> "StepRecord":
         """Return a record with room for `days`."""
         steps = days * STEPS_PER_DAY
         flows = [np.zeros((steps, 2, venues)) for _ in range(4)]
@@ -67,6 +70,7 @@ class StepRecord:
             hedged=np.zeros((steps, venues)),
             funding=np.zeros((steps // FUNDING_STEPS, venues)),
             levels=np.zeros((steps // bar_steps, 2, len(BANDS))),
+            liquidated_by_leverage=np.zeros((steps // bar_steps, leverages)),
             volume_noise=np.zeros(steps),
             first_index=0.0,
             first_premium=np.zeros(venues),

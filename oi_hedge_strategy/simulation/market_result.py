@@ -100,6 +100,9 @@ class MarketTruth:
     levels : Floats, shape (bars, 2, bands)
         Leveraged quantity by distance of its liquidation price from spot at each bar's close, in the
         bands of `market_config.BANDS`.
+    entered, forced : Floats, shape (bars, leverages)
+        What leveraged traders opened within each bar, and what of their positions the mark price liquidated,
+        both sides and all venues, by the configuration's menu of leverages.
     cascades : tuple of LiquidationCascade
         In order of time.
     outlook : CascadeOutlook, optional
@@ -113,6 +116,8 @@ class MarketTruth:
     closed: Floats
     liquidated: Floats
     levels: Floats
+    entered: Floats
+    forced: Floats
     cascades: tuple[LiquidationCascade, ...]
     outlook: CascadeOutlook | None = None
 

@@ -18,7 +18,7 @@ from oi_hedge_strategy.simulation.market_result import AssetSeries, CascadeOutlo
 
 DIRECTORY = "truth"
 _META = b"oi_hedge"
-_POSITIONS = ("long", "short")
+_HELD = ("long", "short")
 
 
 def truth_file(catalog_path: str | os.PathLike[str], asset: str, table: str) -> Path:
@@ -33,7 +33,8 @@ def truth_file(catalog_path: str | os.PathLike[str], asset: str, table: str) -> 
         Base coin.
     table : str
         ``levels`` (columns ts, side, nearest, furthest, quantity: leveraged base coin whose liquidation price
-        lies in that band of distance from spot at the bar's close), ``cascades`` (ts, side, share) or
+        lies in that band of distance from spot at the bar's close), ``positions`` (ts, leverage, opened,
+        liquidated: base coin within the bar, by nominal leverage), ``cascades`` (ts, side, share) or
         ``probabilities`` (ts, side, horizon_hours, probability, adverse, favourable). Each ``ts`` is when the
         state was so, UNIX nanoseconds; nobody could have known it.
 
@@ -46,7 +47,11 @@ def write_truth(market: SimulatedMarket, catalog_path: str | os.PathLike[str]) -
     (Path(catalog_path) / DIRECTORY).mkdir(parents=True, exist_ok=True)
     meta = {"seed": market.config.seed}
     for asset, series in market.assets.items():
-        tables = {"levels": _levels(market, series), "cascades": _cascades(series)}
+        tables = {
+            "levels": _levels(market, series),
+            "positions": _positions(market, series),
+            "cascades": _cascades(series),
+        }
         for name, table in tables.items():
             _write(table, truth_file(catalog_path, asset, name), meta)
         if (outlook := series.truth.outlook) is not None:
@@ -83,7 +88,7 @@ def read_outlook(path: str | os.PathLike[str]) -> CascadeOutlook:
 def read_levels(path: str | os.PathLike[str]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return a table ``levels`` as times, shape (bars,), and quantities, shape (bars, 2, bands)."""
     table = pq.read_table(path, columns=["ts", "quantity"])
-    shape = (-1, len(_POSITIONS), len(BANDS))
+    shape = (-1, len(_HELD), len(BANDS))
     return table["ts"].to_numpy().reshape(shape)[:, 0, 0], table["quantity"].to_numpy().reshape(shape)
 
 
@@ -94,10 +99,22 @@ def _levels(market: SimulatedMarket, series: AssetSeries) -> pa.Table:
     return pa.table(
         {
             "ts": np.repeat(market.times, sides * bands),
-            "side": np.tile(np.repeat(_POSITIONS, bands), bars),
+            "side": np.tile(np.repeat(_HELD, bands), bars),
             "nearest": np.tile(nearest, bars * sides),
             "furthest": np.tile(furthest, bars * sides),
             "quantity": quantity.ravel(),
+        }
+    )
+
+
+def _positions(market: SimulatedMarket, series: AssetSeries) -> pa.Table:
+    leverage = market.config.agents.leverage
+    return pa.table(
+        {
+            "ts": np.repeat(market.times, len(leverage)),
+            "leverage": np.tile(leverage, len(market.times)),
+            "opened": series.truth.entered.ravel(),
+            "liquidated": series.truth.forced.ravel(),
         }
     )
 
