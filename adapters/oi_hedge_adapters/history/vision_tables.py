@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from nautilus_trader.model.instruments import Instrument
@@ -28,20 +29,21 @@ _KLINE = (
 
 
 @dataclass(frozen=True)
-class KlineSource:
+class ArchiveSource:
     """
-    Bars from ``klines`` files.
+    Files of one dataset of one instrument.
 
     Parameters
     ----------
     request : Request
         What was asked for.
     files : dict of date to Path
-        The zip of each day.
+        The zip of each day, or of each month.
     absent : tuple of Finding
-        What is known of days without a file.
+        What is known of days or months without a file.
     """
 
+    dataset: ClassVar[str]
     request: Request
     files: dict[date, Path]
     absent: tuple[Finding, ...] = ()
@@ -49,12 +51,18 @@ class KlineSource:
     @property
     def name(self) -> str:
         """Archive, dataset and instrument."""
-        return f"binance-vision klines of {self.instrument.id}"
+        return f"binance-vision {self.dataset} of {self.instrument.id}"
 
     @property
     def instrument(self) -> Instrument:
         """The instrument asked for."""
         return self.request.instrument
+
+
+class KlineSource(ArchiveSource):
+    """Bars from ``klines`` files."""
+
+    dataset = "klines"
 
     def load(self) -> Loaded:
         """Read every file."""
@@ -96,34 +104,10 @@ class KlineSource:
         )
 
 
-@dataclass(frozen=True)
-class FundingSource:
-    """
-    Settled rates from ``fundingRate`` files.
+class FundingSource(ArchiveSource):
+    """Settled rates from ``fundingRate`` files."""
 
-    Parameters
-    ----------
-    request : Request
-        What was asked for.
-    files : dict of date to Path
-        The zip of each month.
-    absent : tuple of Finding
-        What is known of months without a file.
-    """
-
-    request: Request
-    files: dict[date, Path]
-    absent: tuple[Finding, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """Archive, dataset and instrument."""
-        return f"binance-vision fundingRate of {self.instrument.id}"
-
-    @property
-    def instrument(self) -> Instrument:
-        """The instrument asked for."""
-        return self.request.instrument
+    dataset = "fundingRate"
 
     def load(self) -> Loaded:
         """
@@ -158,34 +142,10 @@ class FundingSource:
         return Loaded(series, None, self.absent)
 
 
-@dataclass(frozen=True)
-class PremiumSource:
-    """
-    Premium index from ``premiumIndexKlines`` files: the last of each step, known at its end.
+class PremiumSource(ArchiveSource):
+    """Premium index from ``premiumIndexKlines`` files: the last of each step, known at its end."""
 
-    Parameters
-    ----------
-    request : Request
-        What was asked for.
-    files : dict of date to Path
-        The zip of each day.
-    absent : tuple of Finding
-        What is known of days without a file.
-    """
-
-    request: Request
-    files: dict[date, Path]
-    absent: tuple[Finding, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """Archive, dataset and instrument."""
-        return f"binance-vision premiumIndexKlines of {self.instrument.id}"
-
-    @property
-    def instrument(self) -> Instrument:
-        """The instrument asked for."""
-        return self.request.instrument
+    dataset = "premiumIndexKlines"
 
     def load(self) -> Loaded:
         """Read every file."""
