@@ -40,7 +40,11 @@ def test_every_command_is_one_that_is_tested_below():
 
 
 @pytest.mark.parametrize(
-    ("target", "line"), [("backtest", ".venv/bin/oi-hedge backtest --out out"), ("test", ".venv/bin/pytest")]
+    ("target", "line"),
+    [
+        ("backtest", ".venv/bin/oi-hedge backtest --out out"),
+        ("test", ".venv/bin/pytest --numprocesses auto --dist loadfile"),
+    ],
 )
 def test_make_knows_the_two_commands(target, line):
     assert ["make", target] in commands()
