@@ -1,20 +1,26 @@
 """Run a paper or live node until it is told to stop."""
 
+import asyncio
 from contextlib import ExitStack
 from pathlib import Path
 
 import click
+from nautilus_trader.live.node import TradingNode
 
-from oi_hedge_catalog.errors import OIHedgeError, StateError
+from oi_hedge_catalog.errors import StateError
 from oi_hedge_strategy.backtest.settings import BacktestSettings
 from oi_hedge_strategy.live.checks import account_key, check_keys, check_model_named, traded_venues
 from oi_hedge_strategy.live.config import Mode
 from oi_hedge_strategy.live.lock import InstanceLock, lock_account
 from oi_hedge_strategy.live.node import build_node, directory_of
+from oi_hedge_strategy.live.recording import convert, convert_left
+from oi_hedge_strategy.live.sessions import SESSIONS
 from oi_hedge_strategy.strategy import OIHedgeStrategy
 
 STOPPED, FAILED = 0, 1
 LOCK_FILE = "run.lock"
+_STEPS, _MARGIN_SECS, _LOOK_SECS = 3, 15.0, 0.1
+"""Connecting, reconciling and the portfolio have a timeout each; Nautilus pauses in between."""
 
 
 def run_node(settings: BacktestSettings, mode: Mode, *, real_orders: bool = False) -> int:
@@ -40,18 +46,40 @@ def run_node(settings: BacktestSettings, mode: Mode, *, real_orders: bool = Fals
             check_keys(settings)
             for venue in traded_venues(settings):
                 held.enter_context(lock_account(venue, account_key(settings, venue)))
+        for text in convert_left(directory / SESSIONS):
+            click.echo(text)
         node, session = build_node(settings, mode, real_orders=real_orders)
         click.echo(_greeting(settings, mode, directory))
+        strategy = next(s for s in node.trader.strategies() if isinstance(s, OIHedgeStrategy))
+        loop = node.get_event_loop()
+        assert loop is not None
         try:
-            node.run(raise_exception=True)
-            strategy = next(s for s in node.trader.strategies() if isinstance(s, OIHedgeStrategy))
-            stopped = strategy.is_stopped
-        except OIHedgeError as error:
-            raise StateError(f"the {mode} run in {directory} did not start: {error}") from error
+            loop.run_until_complete(_supervise(node, strategy, settings.node.timeout_secs))
+            ran = strategy.is_stopped
         finally:
+            if node.is_running():
+                node.stop()
             node.dispose()
         session.finish()
-    return STOPPED if stopped else FAILED
+        convert(session)
+    return STOPPED if ran else FAILED
+
+
+async def _supervise(node: TradingNode, strategy: OIHedgeStrategy, timeout_secs: float) -> None:
+    """Run the node until it stops; stop it where connecting or reconciling takes too long."""
+    loop = asyncio.get_running_loop()
+    running = asyncio.ensure_future(node.run_async())
+    deadline = loop.time() + _STEPS * timeout_secs + _MARGIN_SECS
+    while not (running.done() or strategy.is_running):
+        if loop.time() > deadline:
+            await node.stop_async()
+            await running
+            raise StateError(
+                "the hedge did not start: a venue could not be connected or reconciled within "
+                f"node.timeout_secs {timeout_secs:g}; the log above names it"
+            )
+        await asyncio.sleep(_LOOK_SECS)
+    await running
 
 
 def _greeting(settings: BacktestSettings, mode: Mode, directory: Path) -> str:
