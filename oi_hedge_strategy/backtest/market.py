@@ -40,9 +40,13 @@ class Hindsight:
     levels: LiquidationLevels
 
 
-def market_record(plan: BacktestPlan, bars: BarSeries) -> MarketRecord:
-    """Return prices, open interest and funding as known at each bar of the hedge instrument."""
-    rows = bars.ts_init >= plan.recorded_from_ns
+def market_record(plan: BacktestPlan, bars: BarSeries, from_ns: int | None = None) -> MarketRecord:
+    """
+    Return prices, open interest and funding as known at each bar of the hedge instrument.
+
+    The record begins with those of the runs, or at `from_ns`.
+    """
+    rows = bars.ts_init >= (plan.recorded_from_ns if from_ns is None else from_ns)
     ts = bars.ts_init[rows]
 
     def interest(instrument_id: InstrumentId) -> _Known:

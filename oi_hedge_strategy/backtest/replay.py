@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from nautilus_trader.model.instruments import CryptoPerpetual
 
-from oi_hedge_catalog.errors import DataError
 from oi_hedge_strategy.config import OIHedgeConfig
 from oi_hedge_strategy.hedging.config import PolicyConfig
 from oi_hedge_strategy.hedging.desk import HedgeDesk
@@ -49,6 +48,11 @@ class ReplayDesk(HedgeDesk):
     config, hedge, venues, start_ns
         As for `HedgeDesk`.
 
+    Attributes
+    ----------
+    decided : int
+        Decisions so far.
+
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class ReplayDesk(HedgeDesk):
         super().__init__(msgspec.structs.replace(config, policy=rule), hedge, venues, start_ns)
         self._observed = observed
         self._policies = policies
+        self.decided = 0
 
     def on_bar(
         self, venue: str, spot: bool, ts: int, high: float, low: float, close: float, volume: float
@@ -77,13 +82,8 @@ class ReplayDesk(HedgeDesk):
         """Leave it: funding was observed."""
 
     def _observe(self, now: int, long: bool) -> Observed:
-        try:
-            return self._observed[now]
-        except KeyError:
-            raise DataError(
-                f"nothing was observed at {now} ns, when the replayed run decides; the two runs must have "
-                "the same bars of the hedge instrument"
-            ) from None
+        self.decided += 1
+        return self._observed[now]
 
     def _policy(self, now: int) -> PolicyConfig:
         return next(policy for since, policy in reversed(self._policies) if since <= now)

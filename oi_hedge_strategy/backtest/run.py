@@ -1,11 +1,11 @@
 """Run hedged, unhedged and baselines over one plan and gather what the report needs."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
-import msgspec
 import numpy as np
 import pandas as pd
 from nautilus_trader.backtest.engine import BacktestEngine
@@ -14,7 +14,6 @@ from nautilus_trader.persistence.catalog import ParquetDataCatalog
 from tqdm import tqdm
 
 from oi_hedge_catalog import store
-from oi_hedge_catalog.series import BarSeries
 from oi_hedge_strategy.backtest.collect import (
     collect_decisions,
     collect_run,
@@ -23,28 +22,22 @@ from oi_hedge_strategy.backtest.collect import (
 )
 from oi_hedge_strategy.backtest.market import hindsight, market_record
 from oi_hedge_strategy.backtest.node_config import run_config
+from oi_hedge_strategy.backtest.oracle import run_oracle
 from oi_hedge_strategy.backtest.plan import BacktestPlan, iso
-from oi_hedge_strategy.evaluation.records import BacktestRecord, RunRecord
-from oi_hedge_strategy.hedging.config import ExecutionConfig, PolicyConfig, RailsConfig
+from oi_hedge_strategy.backtest.replay import ObservingDesk
+from oi_hedge_strategy.backtest.sweep import Sweeps, baselines, trial_variants, tune
+from oi_hedge_strategy.backtest.variants import held_bars, run_variants
+from oi_hedge_strategy.evaluation.records import BacktestRecord, Trial
+from oi_hedge_strategy.hedging.observed import Observed
 
-_NEVER = 1e9
-WITHOUT_RAILS = RailsConfig(
-    imbalance_least_share=_NEVER,
-    funding_spike=_NEVER,
-    stress_rise=0.0,
-    stress_fall=0.0,
-    stress_carry=0.0,
-    drawdown_tiers=(),
-    hard_stop=0.0,
-    max_daily_turnover=_NEVER,
-    max_daily_orders=1_000_000,
-)
-AT_ONCE = ExecutionConfig(min_adjustment=0.001, release_ratio=1.0)
+_LEAST_TO_SWEEP_NS = 60 * 86_400_000_000_000
 
 
-def run_backtest(plan: BacktestPlan, out: Path) -> BacktestRecord:
+def run_backtest(
+    plan: BacktestPlan, out: Path, sweeps: Sweeps | None = None, workers: int | None = None
+) -> BacktestRecord:
     """
-    Run the strategy, the unhedged exposure and the baselines; write Nautilus's reports of the hedged run.
+    Run the strategy, the unhedged exposure, baselines and sweeps; write Nautilus's reports of the hedged run.
 
     Parameters
     ----------
@@ -52,6 +45,11 @@ def run_backtest(plan: BacktestPlan, out: Path) -> BacktestRecord:
         What to run.
     out : Path
         Directory of the reports.
+    sweeps : str, optional
+        How many configurations are tried for frontier, cost sensitivity and tuning: "none", "standard" or
+        "full"; by default "standard" for runs of at least 60 days, else "none".
+    workers : int, optional
+        Processes for the runs after the hedged one.
 
     Raises
     ------
@@ -60,28 +58,31 @@ def run_backtest(plan: BacktestPlan, out: Path) -> BacktestRecord:
 
     """
     settings = plan.settings
-    bars = _bars(plan, settings.hedge_instrument), _bars(plan, settings.exposure_instrument)
-    runs: dict[str, RunRecord] = {}
-    progress = tqdm(total=5, desc="backtest", unit="run", disable=None)
-    progress.set_postfix_str("hedged")
-    engine, seconds = _execute(plan, settings.policy, settings.rails, settings.execution)
-    runs["hedged"] = collect_run("hedged", engine, plan, *bars)
+    if sweeps is None:
+        sweeps = "standard" if plan.end_ns - plan.start_ns >= _LEAST_TO_SWEEP_NS else "none"
+    bars = held_bars(plan)
+    with tqdm(total=1, desc="hedged", unit="run", disable=None) as progress:
+        engine, seconds, observed = observe(plan)
+        progress.update()
+    runs = {"hedged": collect_run("hedged", engine, plan, *bars)}
     decisions = collect_decisions(engine, plan)
     timing = np.array(find_strategy(engine).decision_ns, np.float64)[-len(decisions) :] / 1e3
     _write_reports(engine, out)
     engine.dispose()
-    progress.update()
-    for name, policy in _baselines(plan, runs["hedged"]):
-        progress.set_postfix_str(name)
-        engine, _ = _execute(plan, policy, WITHOUT_RAILS, AT_ONCE)
-        runs[name] = collect_run(name, engine, plan, *bars)
-        engine.dispose()
-        progress.update()
-    progress.close()
+    compared, choices = baselines(plan, observed, runs["hedged"])
+    tried = trial_variants(plan, sweeps, len(observed))
+    variants = [*compared, *(variant for _, _, variant in tried)]
+    found = run_variants(plan, observed, variants, workers, "baselines and sweeps")
+    runs |= {each.name: found[each.name] for each in compared} | run_oracle(plan, observed)
+    trials = [Trial(kind, parameter, found[each.name]) for kind, parameter, each in tried]
+    if trials and settings.policy.needs_model:
+        kind = "strategy" if settings.policy.kind == "kelly" else settings.policy.kind
+        trials.insert(0, Trial(kind, settings.policy.loss_aversion, runs["hedged"]))
+    market = market_record(plan, bars[0])
     side = "long" if plan.long else "short"
     afterwards = hindsight(plan, decisions["ts"].to_numpy(np.int64))
     return BacktestRecord(
-        market=market_record(plan, bars[0]),
+        market=market,
         runs=runs,
         decisions=decisions,
         events=afterwards.events,
@@ -100,43 +101,36 @@ def run_backtest(plan: BacktestPlan, out: Path) -> BacktestRecord:
         quote=plan.hedge.quote_currency.code,
         outcomes=afterwards.outcomes,
         levels=afterwards.levels,
+        trials=tuple(trials),
+        operating=tune(plan, observed, runs, trials, market.close, sweeps),
+        rule_choices=choices,
     )
 
 
-def _execute(
-    plan: BacktestPlan, policy: PolicyConfig, rails: RailsConfig, execution: ExecutionConfig
-) -> tuple[BacktestEngine, float]:
-    """Run one configuration; return its engine and the seconds that it took."""
-    config = run_config(plan, policy, rails, execution)
+def observe(plan: BacktestPlan) -> tuple[BacktestEngine, float, dict[int, Observed]]:
+    """Run the hedge; return its engine, the seconds that it took, and what it observed."""
+    settings = plan.settings
+    config = run_config(plan, settings.policy, settings.rails, settings.execution)
     node = BacktestNode([config])
     started = perf_counter()
+    node.build()
+    engine = node.get_engine(config.id)
+    desks: list[ObservingDesk] = []
+
+    def make_desk(*arguments: Any) -> ObservingDesk:
+        desks.append(ObservingDesk(*arguments))
+        return desks[0]
+
+    find_strategy(engine).make_desk = make_desk
     node.run()
-    return node.get_engine(config.id), perf_counter() - started
-
-
-def _baselines(plan: BacktestPlan, hedged: RunRecord) -> Iterator[tuple[str, PolicyConfig]]:
-    """Yield the runs that the hedge is compared with; the constant one has the same average ratio."""
-    ratio = np.divide(
-        -hedged.hedge_quantity,
-        hedged.exposure_quantity,
-        out=np.zeros(hedged.ts.size),
-        where=hedged.exposure_quantity != 0.0,
-    )
-    policy = plan.settings.policy
-    average = min(max(float(ratio.mean()), 0.0), policy.max_hedge_ratio)
-    yield "unhedged", msgspec.structs.replace(policy, kind="constant", constant_ratio=0.0)
-    yield "constant", msgspec.structs.replace(policy, kind="constant", constant_ratio=average)
-    yield "open_interest_rule", msgspec.structs.replace(policy, kind="open_interest_rule")
-    yield "stop_loss", msgspec.structs.replace(policy, kind="stop_loss")
-
-
-def _bars(plan: BacktestPlan, instrument_id: object) -> BarSeries:
-    bar_type = next(t for i, t in plan.bar_types.items() if i == instrument_id)
-    return store.read_bars(plan.catalog, bar_type, start_ns=plan.warm_up_ns, end_ns=plan.end_ns)
+    return engine, perf_counter() - started, desks[0].observed
 
 
 def _count_bars(plan: BacktestPlan) -> int:
-    return sum(len(_bars(plan, instrument_id)) for instrument_id in plan.bar_types)
+    return sum(
+        len(store.read_bars(plan.catalog, kind, start_ns=plan.warm_up_ns, end_ns=plan.end_ns))
+        for kind in plan.bar_types.values()
+    )
 
 
 def _write_reports(engine: BacktestEngine, out: Path) -> None:

@@ -8,14 +8,15 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from functools import partial
 from multiprocessing import get_context
+from typing import Any
 
 from nautilus_trader.backtest.engine import BacktestEngine
 from nautilus_trader.backtest.node import BacktestNode
 from tqdm import tqdm
 
 from oi_hedge_catalog import store
+from oi_hedge_catalog.errors import DataError
 from oi_hedge_catalog.series import BarSeries
 from oi_hedge_strategy.backtest.collect import collect_run, find_strategy
 from oi_hedge_strategy.backtest.node_config import replay_config
@@ -39,7 +40,8 @@ WITHOUT_RAILS = RailsConfig(
     max_daily_orders=1_000_000,
 )
 AT_ONCE = ExecutionConfig(min_adjustment=0.001, release_ratio=1.0)
-_FEWEST_FOR_A_POOL = 4
+_WORTH_A_POOL = 20_000
+"""Decisions of all runs together, below which starting processes takes longer than it saves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def run_variants(
     variants : sequence of Variant
         What to run, each under a name of its own.
     workers : int, optional
-        Processes; by default one for each core. With one, or a few variants, all run in this process.
+        Processes; by default one for each core, or this one alone where there is little to run.
     description : str
         Title of the progress bar.
 
@@ -115,10 +117,10 @@ def run_variants(
     names = [each.name for each in variants]
     if len(set(names)) != len(names):
         raise ValueError(f"names of variants must differ, was {names}")
-    workers = min(workers or len(os.sched_getaffinity(0)), len(variants))
+    workers = min(workers or _useful_workers(len(observed) * len(variants)), len(variants))
     found: dict[str, RunRecord] = {}
     with tqdm(total=len(variants), desc=description, unit="run", disable=None) as progress:
-        if workers <= 1 or len(variants) < _FEWEST_FOR_A_POOL:
+        if workers <= 1:
             bars = held_bars(plan)
             for variant in variants:
                 found[variant.name] = _run(plan, observed, bars, variant)
@@ -136,7 +138,15 @@ def run_variants(
 
 
 def execute(plan: BacktestPlan, observed: Mapping[int, Observed], variant: Variant) -> BacktestEngine:
-    """Run one variant and return its engine, which the caller disposes of."""
+    """
+    Run one variant and return its engine, which the caller disposes of.
+
+    Raises
+    ------
+    DataError
+        If the run did not decide exactly when something was observed.
+
+    """
     if variant.schedule is not None:
         observed = _as_scheduled(observed, variant)
     first = variant.policies[0][1]
@@ -146,8 +156,20 @@ def execute(plan: BacktestPlan, observed: Mapping[int, Observed], variant: Varia
     node = BacktestNode([config])
     node.build()
     engine = node.get_engine(config.id)
-    find_strategy(engine).make_desk = partial(ReplayDesk, observed, variant.policies)
+    desks: list[ReplayDesk] = []
+
+    def make_desk(*arguments: Any) -> ReplayDesk:
+        desks.append(ReplayDesk(observed, variant.policies, *arguments))
+        return desks[0]
+
+    find_strategy(engine).make_desk = make_desk
     node.run()
+    decided = desks[0].decided
+    if decided != len(observed):
+        raise DataError(
+            f"run {variant.name!r} decided {decided} times, but there are {len(observed)} observations; the "
+            "replayed run must have the same bars of the hedge instrument"
+        )
     return engine
 
 
@@ -159,6 +181,10 @@ def held_bars(plan: BacktestPlan) -> tuple[BarSeries, BarSeries]:
         for i in (hedge, exposure)
     )
     return next(found), next(found)
+
+
+def _useful_workers(decisions: int) -> int:
+    return len(os.sched_getaffinity(0)) if decisions >= _WORTH_A_POOL else 1
 
 
 def _run(

@@ -5,7 +5,6 @@ The measures are functions of daily profit and loss, shape (..., days), so that 
 all its resamples; they return NaN where they are not defined.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -16,6 +15,7 @@ from oi_hedge_strategy.evaluation.daily import DailyRun
 from oi_hedge_strategy.evaluation.records import Floats
 
 TAIL = 0.05
+DAYS_A_YEAR = 365.25
 NO_LOSS = "no day of the unhedged exposure lost money"
 NO_GAIN = "no day of the unhedged exposure gained money"
 NO_LOSS_OR_GAIN = "the unhedged exposure had no losing day or no gaining day"
@@ -48,6 +48,8 @@ class Effectiveness:
         Mean held hedge ratio over the bars with an exposure.
     turnover_per_week : Estimate
         Notional the hedge traded in a week, quote currency.
+    cost_of_carry : Estimate
+        Fees, slippage and funding of a year over the exposure's mean notional.
 
     """
 
@@ -61,6 +63,7 @@ class Effectiveness:
     drawdown_reduction: Estimate
     mean_hedge_ratio: Estimate
     turnover_per_week: Estimate
+    cost_of_carry: Estimate
 
     def to_dict(self) -> dict[str, dict[str, float | str | None]]:
         """Return every measure as a plain mapping."""
@@ -84,11 +87,6 @@ def gain_kept(hedged: Floats, unhedged: Floats) -> Floats:
 def skill(hedged: Floats, unhedged: Floats) -> Floats:
     """Return loss avoided plus gain kept less one."""
     return loss_avoided(hedged, unhedged) + gain_kept(hedged, unhedged) - 1.0
-
-
-def skill_difference(hedged: Floats, baseline: Floats, unhedged: Floats) -> Floats:
-    """Return by how much the skill of one hedge exceeds that of another."""
-    return skill(hedged, unhedged) - skill(baseline, unhedged)
 
 
 def variance_reduction(hedged: Floats, unhedged: Floats) -> Floats:
@@ -119,7 +117,9 @@ def drawdown_reduction(hedged: Floats, unhedged: Floats) -> Floats:
     return 1.0 - _ratio(max_drawdown(hedged), max_drawdown(unhedged))
 
 
-def measure(run: DailyRun, unhedged: DailyRun, bootstrap: BlockBootstrap) -> Effectiveness:
+def measure(
+    run: DailyRun, unhedged: DailyRun, bootstrap: BlockBootstrap, notional: float = np.nan
+) -> Effectiveness:
     """
     Measure a run against the unhedged one.
 
@@ -129,6 +129,8 @@ def measure(run: DailyRun, unhedged: DailyRun, bootstrap: BlockBootstrap) -> Eff
         The same days of both.
     bootstrap : BlockBootstrap
         How the intervals are made; all series are resampled with the same days.
+    notional : float
+        The exposure's mean notional, quote currency.
 
     """
     drawn = bootstrap.draw(run.pnl.size)
@@ -146,20 +148,22 @@ def measure(run: DailyRun, unhedged: DailyRun, bootstrap: BlockBootstrap) -> Eff
         max_drawdown=of(max_drawdown, "", run.pnl),
         drawdown_reduction=of(drawdown_reduction, "the unhedged exposure never fell below its peak"),
         mean_hedge_ratio=of(_mean_of_sums, "there was no exposure", run.hedge_ratio_sum, run.exposed_bars),
-        turnover_per_week=of(lambda notional: 7.0 * notional.mean(axis=-1), "", run.turnover),
+        turnover_per_week=of(lambda traded: 7.0 * traded.mean(axis=-1), "", run.turnover),
+        cost_of_carry=of(
+            lambda paid: _ratio(DAYS_A_YEAR * paid.mean(axis=-1), notional),
+            "there was no exposure",
+            run.costs,
+        ),
     )
 
 
-def compare(
-    hedged: DailyRun, baselines: Mapping[str, DailyRun], unhedged: DailyRun, bootstrap: BlockBootstrap
-) -> dict[str, Estimate]:
-    """Return the paired difference of skill, hedged less baseline, for each baseline."""
-    drawn = bootstrap.draw(hedged.pnl.size)
+def measure_book(run: DailyRun, bootstrap: BlockBootstrap) -> dict[str, Estimate]:
+    """Return the mean hedge ratio and the largest drawdown of a run."""
+    drawn = bootstrap.draw(run.pnl.size)
+    sums = run.hedge_ratio_sum, run.exposed_bars
     return {
-        name: estimate(
-            skill_difference, (hedged.pnl, run.pnl, unhedged.pnl), bootstrap, drawn, NO_LOSS_OR_GAIN
-        )
-        for name, run in baselines.items()
+        "mean_hedge_ratio": estimate(_mean_of_sums, sums, bootstrap, drawn, "there was no exposure"),
+        "max_drawdown": estimate(max_drawdown, (run.pnl,), bootstrap, drawn, ""),
     }
 
 
@@ -178,8 +182,8 @@ def _mean_of_sums(sums: Floats, counts: Floats) -> Floats:
     return _ratio(sums.sum(axis=-1), counts.sum(axis=-1))
 
 
-def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> Floats:
+def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64] | float) -> Floats:
     whole = np.asarray(whole, dtype=np.float64)
-    ratio = np.full(whole.shape, np.nan)
+    ratio = np.full(np.broadcast_shapes(np.shape(part), whole.shape), np.nan)
     np.divide(part, whole, out=ratio, where=whole > 0)
     return ratio

@@ -112,6 +112,96 @@ class LiquidationLevels:
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """
+    Hold a run beside the hedged one: other aggressiveness, a constant ratio, or other costs.
+
+    Parameters
+    ----------
+    kind : str
+        "strategy", "log_growth", "constant", "impact" or "latency".
+    parameter : float
+        Loss aversion, hedge ratio, or multiplier of the costs.
+    run : RunRecord
+        The run; its name is the label.
+
+    """
+
+    kind: str
+    parameter: float
+    run: RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class TunedPeriod:
+    """
+    Hold what was chosen for one period, and on what.
+
+    Parameters
+    ----------
+    start_ns, end_ns : int
+        The period.
+    label : str
+        Which of the tried configurations was used.
+    past_days : int
+        How many days it was chosen on; 0 where the configured default was used.
+    past_loss_avoided, past_gain_kept : float
+        What it had reached on them, NaN without.
+
+    """
+
+    start_ns: int
+    end_ns: int
+    label: str
+    past_days: int
+    past_loss_avoided: float
+    past_gain_kept: float
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """
+    Hold the run that was tuned towards a target, each period on what came before it.
+
+    Parameters
+    ----------
+    target_loss_avoided : float
+        The target.
+    periods : tuple of TunedPeriod
+        What each period used.
+    run : RunRecord
+        The run with those parameters.
+
+    """
+
+    target_loss_avoided: float
+    periods: tuple[TunedPeriod, ...]
+    run: RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class RuleChoice:
+    """
+    Hold the parameter of a rule in one period.
+
+    Parameters
+    ----------
+    start_ns, end_ns : int
+        The period.
+    parameter : float
+        What the rule used in it.
+    past_days : int
+        How many days it was chosen on; 0 where it is fixed or the documented default was used.
+
+    """
+
+    start_ns: int
+    end_ns: int
+    parameter: float
+    past_days: int
+
+
+@dataclass(frozen=True, slots=True)
 class BacktestRecord:
     """
     Hold all that a report needs.
@@ -157,6 +247,12 @@ class BacktestRecord:
         cascade followed, 0 where none did, NaN where it is not known.
     levels : LiquidationLevels, optional
         The liquidation map through time.
+    trials : tuple of Trial
+        Further runs, for frontier and cost sensitivity.
+    operating : OperatingPoint, optional
+        The run that was tuned towards the target, where there is one.
+    rule_choices : mapping of str to tuple of RuleChoice
+        By baseline, which parameter it had when.
 
     """
 
@@ -179,3 +275,6 @@ class BacktestRecord:
     quote: str = "quote currency"
     outcomes: pd.DataFrame | None = None
     levels: LiquidationLevels | None = None
+    trials: tuple[Trial, ...] = ()
+    operating: OperatingPoint | None = None
+    rule_choices: Mapping[str, tuple[RuleChoice, ...]] = field(default_factory=dict)

@@ -11,11 +11,18 @@ import numpy as np
 
 from oi_hedge_strategy.evaluation.bootstrap import BlockBootstrap
 from oi_hedge_strategy.evaluation.breakdown import by_month, by_rail
-from oi_hedge_strategy.evaluation.daily import Calendar, DailyRun, calendar, net_daily
+from oi_hedge_strategy.evaluation.daily import Calendar, DailyRun, calendar, mean_notional, net_daily
 from oi_hedge_strategy.evaluation.detection import Detection, judge_alerts
-from oi_hedge_strategy.evaluation.effectiveness import Effectiveness, compare, judge, max_drawdown, measure
+from oi_hedge_strategy.evaluation.effectiveness import (
+    Effectiveness,
+    judge,
+    max_drawdown,
+    measure,
+    measure_book,
+)
 from oi_hedge_strategy.evaluation.files import write_text
-from oi_hedge_strategy.evaluation.records import BacktestRecord
+from oi_hedge_strategy.evaluation.headline import Headlines, headlines
+from oi_hedge_strategy.evaluation.records import BacktestRecord, Floats
 from oi_hedge_strategy.evaluation.reliability import reliability
 from oi_hedge_strategy.evaluation.sections import (
     cascades_section,
@@ -26,9 +33,24 @@ from oi_hedge_strategy.evaluation.sections import (
     run_section,
 )
 from oi_hedge_strategy.evaluation.validation import check_record, exposure_differences
+from oi_hedge_strategy.evaluation.verdict_sections import (
+    ORACLE,
+    all_runs,
+    cascade_windows,
+    costs_sweep_section,
+    differences_section,
+    frontier_section,
+    independent_events,
+    multiplicity_section,
+    netting_section,
+    operating_section,
+    plain,
+    regimes_section,
+    rules_section,
+    years_section,
+)
 
 SCHEMA_VERSION = 1
-HEADLINE = ("loss_avoided", "gain_kept", "skill")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +59,13 @@ class _Context:
     days: Calendar
     daily: Mapping[str, DailyRun]
     measures: Mapping[str, Effectiveness]
+    pnl: Mapping[str, Floats]
+    found: Headlines
     bootstrap: BlockBootstrap
 
     @property
     def baselines(self) -> list[str]:
-        return [name for name in self.record.runs if name not in ("hedged", "unhedged")]
+        return [name for name in self.record.runs if name not in ("hedged", "unhedged", ORACLE)]
 
 
 def build_result(record: BacktestRecord, bootstrap: BlockBootstrap | None = None) -> dict[str, Any]:
@@ -74,11 +98,15 @@ def build_result(record: BacktestRecord, bootstrap: BlockBootstrap | None = None
     result: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "simulated": record.simulated,
-        "verdict": {**_headline(hedged), "words": judge(hedged.skill, "zero")},
+        "verdict": {**plain(context.found.of("hedged")), "words": judge(hedged.skill, "zero")},
         "effectiveness": {**hedged.to_dict(), **_drawdowns(context)},
         "baselines": _baselines(context),
         "costs": costs_section(record.runs["hedged"], record, context.days),
-        "cascades": cascades_section(record, detection),
+        **_judgements(context),
+        "cascades": {
+            **cascades_section(record, detection),
+            "effectiveness": cascade_windows(record, context.bootstrap),
+        },
         "calibration": reliability(record, context.bootstrap),
         "rails": by_rail(record.decisions),
         "months": by_month(context.days, daily["hedged"], daily["unhedged"], detection.outcomes),
@@ -93,8 +121,8 @@ def build_result(record: BacktestRecord, bootstrap: BlockBootstrap | None = None
         "intervals": intervals_section(context.bootstrap, context.days.days.size),
         "notes": [*record.notes, *_own_notes(record, context)],
     }
-    plain: dict[str, Any] = to_plain(result)
-    return plain
+    found: dict[str, Any] = to_plain(result)
+    return found
 
 
 def write_result(path: Path, result: Mapping[str, Any]) -> Path:
@@ -120,8 +148,13 @@ def to_plain(value: Any) -> Any:
 def _context(record: BacktestRecord, bootstrap: BlockBootstrap) -> _Context:
     days = calendar(record.market.ts)
     daily = {name: net_daily(run, record.market.close, days) for name, run in record.runs.items()}
-    measures = {name: measure(run, daily["unhedged"], bootstrap) for name, run in daily.items()}
-    return _Context(record, days, daily, measures, bootstrap)
+    notional = mean_notional(record.runs["unhedged"], record.market.close)
+    measures = {
+        name: measure(daily[name], daily["unhedged"], bootstrap, notional) for name in ("hedged", "unhedged")
+    }
+    pnl = all_runs(record, days)
+    found = headlines(dict(pnl), pnl["unhedged"], bootstrap)
+    return _Context(record, days, daily, measures, pnl, found, bootstrap)
 
 
 def _detect(record: BacktestRecord) -> Detection:
@@ -135,8 +168,22 @@ def _detect(record: BacktestRecord) -> Detection:
     )
 
 
-def _headline(measures: Effectiveness) -> dict[str, Any]:
-    return {name: getattr(measures, name).to_dict() for name in HEADLINE}
+def _judgements(context: _Context) -> dict[str, Any]:
+    """Return the sections that judge; those of sweeps only where there was one."""
+    record, days, found, pnl = context.record, context.days, context.found, context.pnl
+    sections = {
+        "differences": differences_section(record, found),
+        "netting": netting_section(record, days, pnl, found),
+        "years": years_section(days, pnl, record, context.bootstrap),
+        "regimes": regimes_section(days, pnl, record, context.bootstrap),
+        "frontier": frontier_section(record, found),
+        "cost_sensitivity": costs_sweep_section(record, found),
+        "operating_point": operating_section(record, found),
+        "multiplicity": multiplicity_section(record, found),
+        "independent_events": independent_events(record, days),
+        "rule_parameters": rules_section(record),
+    }
+    return {name: section for name, section in sections.items() if section}
 
 
 def _drawdowns(context: _Context) -> dict[str, Any]:
@@ -152,19 +199,17 @@ def _drawdowns(context: _Context) -> dict[str, Any]:
 
 
 def _baselines(context: _Context) -> dict[str, Any]:
-    runs = {name: context.daily[name] for name in context.baselines}
-    differences = compare(context.daily["hedged"], runs, context.daily["unhedged"], context.bootstrap)
-    return {
-        name: {
-            **_headline(context.measures[name]),
-            "difference": differences[name].to_dict(),
-            "words": judge(differences[name], name),
-            "mean_hedge_ratio": context.measures[name].mean_hedge_ratio.to_dict(),
-            "max_drawdown": context.measures[name].max_drawdown.to_dict(),
+    found = {}
+    for name in context.baselines:
+        difference = context.found.difference("hedged", name)["skill"]
+        found[name] = {
+            **plain(context.found.of(name)),
+            "difference": difference.to_dict(),
+            "words": judge(difference, name),
+            **plain(measure_book(context.daily[name], context.bootstrap)),
             "costs": costs_section(context.record.runs[name], context.record, context.days),
         }
-        for name in runs
-    }
+    return found
 
 
 def _own_notes(record: BacktestRecord, context: _Context) -> list[str]:

@@ -79,7 +79,14 @@ def test_result_has_every_figure_that_is_promised(finished):
     for group in (result["verdict"], *result["baselines"].values()):
         for name in ("loss_avoided", "gain_kept", "skill"):
             assert_figure(group[name])
-    assert result["baselines"].keys() == {"constant", "open_interest_rule", "stop_loss"}
+    assert result["baselines"].keys() == {
+        "constant", "stop_loss", "trailing_stop", "open_interest_rule", "funding_rule",
+        "trend_7d", "trend_14d", "trend_28d", "trend_56d",
+    }  # fmt: skip
+    compared = {each["baseline"] for each in result["differences"]}
+    assert compared == {"no_hedge", *result["baselines"]}
+    assert [each["netting"] for each in result["netting"]] == ["day", "week", "episode"]
+    assert result["multiplicity"]["configurations"] == 1
     assert result["costs"].keys() == {"fees", "slippage", "funding", "total"}
     assert {"count", "caught", "median_lead_hours", "false_alarms_per_week"} <= result["cascades"].keys()
     assert result["simulated"] is True

@@ -14,7 +14,14 @@ from oi_hedge_strategy.backtest.node_config import run_config
 from oi_hedge_strategy.backtest.plan import make_plan
 from oi_hedge_strategy.backtest.replay import ObservingDesk
 from oi_hedge_strategy.backtest.settings import BacktestSettings
-from oi_hedge_strategy.backtest.variants import Variant, execute, held_bars, run_variants, scheduled
+from oi_hedge_strategy.backtest.variants import (
+    WITHOUT_RAILS,
+    Variant,
+    execute,
+    held_bars,
+    run_variants,
+    scheduled,
+)
 from oi_hedge_strategy.forecast.model import Forecaster
 from oi_hedge_strategy.hedging.config import PolicyConfig
 
@@ -64,7 +71,7 @@ def test_replays_in_other_processes_equal_the_observed_run_bit_by_bit(plan, hedg
     variants = [
         same(plan),
         same(plan, "dear", impact=4.0),
-        same(plan, "averse", policies=((0, PolicyConfig(loss_aversion=50.0)),)),
+        same(plan, "averse", policies=((0, PolicyConfig(loss_aversion=50.0)),), rails=WITHOUT_RAILS),
         scheduled("half", np.full(len(observed), 0.5), plan.settings.policy),
     ]
     found = run_variants(plan, observed, variants, workers=2)

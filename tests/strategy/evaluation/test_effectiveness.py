@@ -8,10 +8,8 @@ from oi_hedge_strategy.evaluation.bootstrap import BlockBootstrap
 from oi_hedge_strategy.evaluation.daily import DailyRun
 from oi_hedge_strategy.evaluation.effectiveness import (
     NO_LOSS,
-    compare,
     cvar,
     gain_kept,
-    judge,
     loss_avoided,
     max_drawdown,
     measure,
@@ -102,26 +100,7 @@ def test_one_losing_day_among_many_gives_no_interval() -> None:
     assert "too many resamples" in figures.loss_avoided.reason
 
 
-def test_words_follow_the_paired_difference() -> None:
-    rng = np.random.default_rng(1)
-    unhedged = rng.normal(0.0, 100.0, 300)
-    good = np.where(unhedged < 0, 0.4 * unhedged, 0.9 * unhedged)
-    runs = {
-        "poor": daily(0.5 * unhedged - 10.0),
-        "same": daily(good + rng.normal(0.0, 1.0, 300)),
-        "clairvoyant": daily(np.where(unhedged < 0, 0.1 * unhedged, unhedged)),
-    }
-    differences = compare(daily(good), runs, daily(unhedged), BlockBootstrap())
-    assert judge(differences["poor"], "poor") == "better than poor"
-    assert judge(differences["same"], "same") == "not distinguishable from same"
-    assert judge(differences["clairvoyant"], "clairvoyant") == "worse than clairvoyant"
-    assert differences["poor"].value == pytest.approx(
-        float(skill(good, unhedged) - skill(runs["poor"].pnl, unhedged))
-    )
-
-
-def test_an_undefined_difference_is_not_judged() -> None:
-    pnl = np.arange(1.0, 31.0)
-    difference = compare(daily(pnl), {"other": daily(pnl)}, daily(pnl), BlockBootstrap(resamples=50))["other"]
-    assert judge(difference, "other") == "cannot be compared with other"
-    assert difference.reason
+def test_cost_of_carry_is_the_year_s_costs_over_the_notional() -> None:
+    pnl = np.tile(UNHEDGED, 4)
+    figures = measure(daily(pnl, costs=4.0), daily(pnl), BlockBootstrap(resamples=200), notional=10_000.0)
+    assert figures.cost_of_carry.value == pytest.approx(365.25 * 4.0 / 10_000.0)
