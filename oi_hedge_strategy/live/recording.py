@@ -13,7 +13,7 @@ from nautilus_trader.persistence.funcs import class_to_filename
 from oi_hedge_catalog import store
 from oi_hedge_catalog.types import CatalogData
 from oi_hedge_strategy.live.entries import INSTRUMENT_KINDS, MARKET_KINDS, OUTPUT_KINDS, unpack
-from oi_hedge_strategy.live.session import STREAMED, Session
+from oi_hedge_strategy.live.session import INFO_FILE, STREAMED, Session
 from oi_hedge_strategy.records import SessionEntry
 
 _STORED = (*MARKET_KINDS, *OUTPUT_KINDS, *INSTRUMENT_KINDS)
@@ -99,6 +99,19 @@ def convert(session: Session) -> tuple[str, ...]:
     for directory in _streams(session):
         shutil.rmtree(directory)
     return tuple(torn)
+
+
+def convert_left(root: Path) -> list[str]:
+    """Convert every session of a directory whose process was killed; return in words what was found."""
+    found = []
+    for path in sorted(root.glob(f"*/{INFO_FILE}")):
+        session = Session(path.parent)
+        if session.is_running or session.catalog_path.is_dir():
+            continue
+        torn = convert(session)
+        lost = f"; the last record of {', '.join(torn)} was torn and is left out" if torn else ""
+        found.append(f"session {path.parent.name} was not ended and is readable now{lost}")
+    return found
 
 
 def _by_kind(entries: list[Any]) -> Iterator[list[Any]]:

@@ -1,8 +1,11 @@
 """Run a session's recorded inputs through the backtest engine and compare what comes out, bit by bit."""
 
+import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -25,7 +28,7 @@ from oi_hedge_strategy.inputs import INPUTS
 from oi_hedge_strategy.live.entries import INSTRUMENT_KINDS, MARKET_KINDS, unpack
 from oi_hedge_strategy.live.recording import Recorded, read_recorded
 from oi_hedge_strategy.live.replayed import ReplayedStrategy
-from oi_hedge_strategy.live.session import Session
+from oi_hedge_strategy.live.session import STATE_DIR, Session
 from oi_hedge_strategy.records import CascadeForecast, HedgeDecision, SessionEntry
 from oi_hedge_strategy.simulation.venue import data_venue_config, hedge_venue_config
 
@@ -106,8 +109,9 @@ def replay(session: Session) -> Replay:
     forecasts = [value for value in values.values() if isinstance(value, CascadeForecast)]
     if not decisions:
         raise DataError(f"{session.directory} holds no decision: there is nothing to compare yet")
-    engine = _engine(session, entries, values, decisions)
-    engine.run()
+    with tempfile.TemporaryDirectory() as scratch:
+        engine = _engine(session, entries, values, decisions, _state(session, Path(scratch)))
+        engine.run()
     again = next(actor for actor in engine.trader.actors() if isinstance(actor, DecisionRecorder))
     difference = _first_difference(forecasts, again.forecasts, entries, values) or _first_difference(
         decisions, again.decisions, entries, values
@@ -118,7 +122,11 @@ def replay(session: Session) -> Replay:
 
 
 def _engine(
-    session: Session, entries: Sequence[SessionEntry], values: dict[int, Any], decisions: list[HedgeDecision]
+    session: Session,
+    entries: Sequence[SessionEntry],
+    values: dict[int, Any],
+    decisions: list[HedgeDecision],
+    state: Path | None,
 ) -> BacktestEngine:
     strategy = session.strategy
     hedge = strategy.bar_type.instrument_id
@@ -154,11 +162,21 @@ def _engine(
     config = msgspec.structs.replace(
         strategy,
         open_interest_client=_CLIENT,
+        funding_client=None,
         use_timer=False,
+        state_dir="",
         order_id_tag=strategy.order_id_tag or "REPLAY",
     )
-    engine.add_strategy(ReplayedStrategy(config, decisions, _stops(values.values())))
+    engine.add_strategy(ReplayedStrategy(config, decisions, _stops(values.values()), state))
     return engine
+
+
+def _state(session: Session, scratch: Path) -> Path | None:
+    """Return a copy of the state that the session took up, None where there was none."""
+    kept = session.directory / STATE_DIR
+    if not any(kept.glob("checkpoint-*")):
+        return None
+    return Path(shutil.copytree(kept, scratch / STATE_DIR))
 
 
 def _add(engine: BacktestEngine, value: Any) -> None:

@@ -1,6 +1,7 @@
 """The strategy in a replay: the same, but told by a recording what a venue told it then."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from nautilus_trader.core.data import Data
 from nautilus_trader.model.data import DataType
@@ -11,8 +12,12 @@ from oi_hedge_strategy.config import OIHedgeConfig
 from oi_hedge_strategy.hedging.book import HedgeBook
 from oi_hedge_strategy.hedging.desk import Decision
 from oi_hedge_strategy.live.entries import unpack
+from oi_hedge_strategy.live.state_keeper import StateKeeper
+from oi_hedge_strategy.live.state_store import StateStore
 from oi_hedge_strategy.records import HedgeDecision, SessionEntry
 from oi_hedge_strategy.strategy import OIHedgeStrategy
+
+KILL_SWITCH = "kill switch"
 
 
 class RecordedAccount:
@@ -78,13 +83,20 @@ class ReplayedStrategy(OIHedgeStrategy):
         As recorded.
     stops : frozenset of str
         Client order ids of the recorded hard stops.
+    state : Path, optional
+        A copy of the state that the session took up; it is locked while the desk is brought back from it.
 
     """
 
     def __init__(
-        self, config: OIHedgeConfig, decisions: Sequence[HedgeDecision], stops: frozenset[str]
+        self,
+        config: OIHedgeConfig,
+        decisions: Sequence[HedgeDecision],
+        stops: frozenset[str],
+        state: Path | None = None,
     ) -> None:
         super().__init__(config)
+        self._state = state
         self._account = RecordedAccount(decisions)
         self._stops = stops
 
@@ -95,6 +107,9 @@ class ReplayedStrategy(OIHedgeStrategy):
         book = RecordedBook(self, hedge, self.config.rails.hard_stop)
         book.account, book.stops = self._account, self._stops
         self._book, self._exposure = book, self._account  # type: ignore[assignment]
+        if self._state is not None:
+            with StateStore(self._state) as store:
+                StateKeeper(self._desk, store).restore()
         kind = DataType(SessionEntry)
         self.subscribe_data(kind, client_id=self.config.open_interest_client, instrument_id=hedge.id)
 
@@ -119,6 +134,12 @@ class ReplayedStrategy(OIHedgeStrategy):
 
     def on_position_closed(self, event: PositionClosed) -> None:
         """Likewise positions."""
+
+    def _decide(self, asked: int, trigger: str) -> None:
+        recorded = self._account.now
+        order = recorded.reason.rpartition("; ")[2] if recorded.rail == KILL_SWITCH else ""
+        self._desk.stopped = order
+        super()._decide(asked, trigger)
 
     def _publish(self, decision: Decision, ordered: float, now: int, waiting: bool, trigger: str) -> None:
         super()._publish(decision, ordered, now, waiting, trigger)
