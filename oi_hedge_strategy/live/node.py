@@ -19,7 +19,7 @@ from nautilus_trader.trading.config import ImportableStrategyConfig
 from oi_hedge_adapters.factories import OpenInterestDataClientFactory
 from oi_hedge_adapters.venues import ROWS, Feed, row_of
 from oi_hedge_catalog.errors import ConfigError
-from oi_hedge_strategy.backtest.node_config import HEDGE_TAG
+from oi_hedge_strategy.backtest.node_config import HEDGE_ID, HEDGE_TAG
 from oi_hedge_strategy.backtest.settings import BacktestSettings
 from oi_hedge_strategy.config import OIHedgeConfig
 from oi_hedge_strategy.forecast.model import Forecaster
@@ -35,8 +35,8 @@ from oi_hedge_strategy.simulation.venue import hedge_venue_config
 from oi_hedge_strategy.state import StateSchema
 
 OI_CLIENT = "OI"
-ACCOUNT_FILE, STATE, SESSIONS = "account.json", "state", "sessions"
-"""Names within the directory of a run: the simulated account, the strategy's state, the recorded sessions."""
+ACCOUNT_FILE, STATE, SESSIONS, LEDGER = "account.json", "state", "sessions", "ledger"
+"""Names within a run's directory: simulated account, the strategy's state, recorded sessions, ledger."""
 
 _UNITS = ((3600, "HOUR"), (60, "MINUTE"), (1, "SECOND"))
 
@@ -53,12 +53,16 @@ def modules(settings: BacktestSettings, mode: Mode) -> list[ImportableActorConfi
         The kind of run.
 
     """
+    hedge = str(settings.hedge_instrument)
+    ledger = {
+        "directory": str(directory_of(settings, mode) / LEDGER),
+        "bar_type": str(bar_type_of(settings, _schema(settings))),
+        "exposure_instrument": str(settings.exposure_instrument),
+        "strategy_id": HEDGE_ID,
+    }
     return [
-        _actor(
-            "live.market:MarketWatch",
-            instrument_id=str(settings.hedge_instrument),
-            quotes=_on_quotes(settings),
-        )
+        _actor("live.market:MarketWatch", instrument_id=hedge, quotes=_on_quotes(settings)),
+        _actor("live.ledger_keeper:LedgerKeeper", **ledger),
     ]
 
 
@@ -294,6 +298,7 @@ def _exec_clients(
                 impact=settings.impact,
                 costs=settings.costs,
                 fee_rates=settings.costs.fees(hedge),
+                moves_market=False,
                 funding={"rates": "predicted"},
             ),
         )

@@ -1,0 +1,168 @@
+"""The actor that keeps the running ledger of a paper or live run."""
+
+from math import nan
+from pathlib import Path
+from typing import Any
+
+from nautilus_trader.common.actor import Actor
+from nautilus_trader.common.config import ActorConfig
+from nautilus_trader.model.data import Bar, BarType, CustomData, FundingRateUpdate
+from nautilus_trader.model.enums import OrderSide
+from nautilus_trader.model.events import OrderFilled
+from nautilus_trader.model.identifiers import InstrumentId, StrategyId
+
+from oi_hedge_catalog.types import CatalogData, OpenInterestUpdate
+from oi_hedge_strategy.history import venue_slot
+from oi_hedge_strategy.live.ledger import Ledger
+from oi_hedge_strategy.live.ledger_records import LedgerBar, LedgerFill
+from oi_hedge_strategy.records import CascadeForecast, HedgeDecision
+from oi_hedge_strategy.simulation.records import FillCost, FundingPayment, PositionLiquidated
+
+_AHEAD = 20
+_KEPT: tuple[type[CatalogData], ...] = (
+    HedgeDecision,
+    CascadeForecast,
+    FillCost,
+    FundingPayment,
+    PositionLiquidated,
+)
+_PERIODS_PER_8H = 480.0
+
+
+class LedgerKeeperConfig(ActorConfig, frozen=True):
+    """
+    Configure a `LedgerKeeper`.
+
+    Parameters
+    ----------
+    directory : str
+        Where the ledger is.
+    bar_type : BarType
+        Bars of the hedge instrument that the strategy decides on.
+    exposure_instrument : InstrumentId
+        Whose price values the exposure.
+    strategy_id : StrategyId
+        The strategy whose fills are kept.
+
+    """
+
+    directory: str
+    bar_type: BarType
+    exposure_instrument: InstrumentId
+    strategy_id: StrategyId
+
+
+class LedgerKeeper(Actor):
+    """Keep every decision, forecast, fill, cost and payment, and the book at each bar."""
+
+    def __init__(self, config: LedgerKeeperConfig) -> None:
+        super().__init__(config)
+        self._ledger = Ledger(Path(config.directory))
+        self._bar: Bar | None = None
+        self._exposure_price = nan
+        self._interest: dict[str, float] = {}
+        self._funding: dict[str, float] = {}
+        self._failed = False
+
+    def on_start(self) -> None:
+        """Listen, ahead of the strategy."""
+        for topic, handler in self._topics():
+            self.msgbus.subscribe(topic, handler, priority=_AHEAD)
+
+    def on_stop(self) -> None:
+        """Bring the ledger to the disk."""
+        for topic, handler in self._topics():
+            self.msgbus.unsubscribe(topic, handler)
+        self._ledger.close()
+
+    def _topics(self) -> list[tuple[str, Any]]:
+        hedge = self.config.bar_type.instrument_id
+        return [
+            (f"data.bars.{self.config.bar_type}", self._on_hedge_bar),
+            (f"data.bars.{self.config.exposure_instrument}-*", self._on_exposure_bar),
+            ("data.OpenInterestUpdate*", self._on_interest),
+            ("data.funding_rates.*", self._on_funding),
+            (f"events.fills.{hedge}", self._on_fill),
+            *((f"data.{kind.__name__}*", self._on_record) for kind in _KEPT),
+        ]
+
+    def _on_hedge_bar(self, bar: Bar) -> None:
+        self._bar = bar
+
+    def _on_exposure_bar(self, bar: Bar) -> None:
+        self._exposure_price = float(bar.close)
+
+    def _on_interest(self, message: Any) -> None:
+        update = message.data if isinstance(message, CustomData) else message
+        if isinstance(update, OpenInterestUpdate):
+            self._interest[venue_slot(update.instrument_id)] = update.quantity
+
+    def _on_funding(self, update: FundingRateUpdate) -> None:
+        if update.interval:
+            rate = float(update.rate) * _PERIODS_PER_8H / update.interval
+            self._funding[venue_slot(update.instrument_id)] = rate
+
+    def _on_record(self, message: Any) -> None:
+        record = message.data if isinstance(message, CustomData) else message
+        if not isinstance(record, _KEPT):
+            return
+        if isinstance(record, HedgeDecision) and record.trigger == "bar":
+            self._keep_bar(record)
+        self._keep(record)
+
+    def _keep_bar(self, decision: HedgeDecision) -> None:
+        bar = self._bar
+        if bar is None:
+            return
+        close, venues = float(bar.close), sorted(self._interest)
+        self._keep(
+            LedgerBar(
+                instrument_id=decision.instrument_id,
+                open=float(bar.open),
+                high=float(bar.high),
+                low=float(bar.low),
+                close=close,
+                exposure_price=self._exposure_price if self._exposure_price > 0.0 else close,
+                exposure=decision.exposure,
+                hedge_quantity=decision.hedge_quantity,
+                equity=decision.equity,
+                venues=venues,
+                open_interest=[self._interest[venue] for venue in venues],
+                funding_8h=[self._funding.get(venue, nan) for venue in venues],
+                ts_event=decision.ts_event,
+                ts_init=decision.ts_init,
+            )
+        )
+
+    def _on_fill(self, event: OrderFilled) -> None:
+        if event.strategy_id != self.config.strategy_id or event.reconciliation:
+            return
+        self._keep(
+            LedgerFill(
+                instrument_id=event.instrument_id,
+                client_order_id=event.client_order_id.value,
+                trade_id=event.trade_id.value,
+                side=1 if event.order_side == OrderSide.BUY else -1,
+                quantity=float(event.last_qty),
+                price=float(event.last_px),
+                commission=float(event.commission),
+                currency=event.commission.currency.code,
+                ts_event=event.ts_event,
+                ts_init=event.ts_init,
+            )
+        )
+
+    def _keep(self, record: CatalogData) -> None:
+        """Keep a record; a disk that takes none is said once and tried again with the next record."""
+        try:
+            turned = self._ledger.append(record)
+        except OSError as error:
+            if not self._failed:
+                self.log.error(f"the ledger takes no records: {error}")
+            self._failed = True
+            return
+        if self._failed:
+            self.log.warning("the ledger takes records again; those in between are lost")
+        self._failed = False
+        if turned:
+            self.log.info("the ledger has begun another day")
