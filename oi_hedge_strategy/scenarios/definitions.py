@@ -182,8 +182,8 @@ HYPOTHETICAL = (
         "outage-squeeze", "Exchange outage in a squeeze",
         "The hedge venue is down for 34 hours while the price rises by 44 % elsewhere: a short hedge can "
         "neither be stopped nor reduced.",
-        "Length as above; the rise is the rebound of 13 March 2020 alone, the largest within a day of all "
-        "scenarios, without the fall before it.",
+        "Length: Binance on 8 February 2018 (hourly klines). Rise: the rebound of 13 March 2020, the largest "
+        "within a day of all scenarios, without the fall before it.",
         Shock(price=((0.0, 1.0), (11.0, 1.440), (34.0, 1.410), (72.0, 1.264)), halt=(0.0, 34.0)),
     ),
     Scenario(

@@ -77,8 +77,10 @@ class Outcome:
 
     @property
     def solvent(self) -> bool:
-        """Return whether the hedge was never liquidated."""
-        return self.liquidations == 0
+        """Return whether the hedge was never liquidated, nor at or below maintenance margin."""
+        if self.worst_margin is None or self.maintenance is None:
+            return self.liquidations == 0
+        return self.liquidations == 0 and self.worst_margin > self.maintenance
 
 
 def measure(

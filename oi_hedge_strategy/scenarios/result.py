@@ -23,9 +23,10 @@ _NAMES = {"configured": "as configured", "full": "full hedge"}
 def build_result(runs: Sequence[ScenarioRun], settings: BacktestSettings, simulated: bool) -> Result:
     """Return the figures of all runs; money is a fraction of the exposure's notional at the start."""
     side = "long" if settings.exposure_quantity > 0.0 else "short"
+    quantity = f"{abs(settings.exposure_quantity):g}"
     return {
         "simulated": simulated,
-        "exposure": f"{abs(settings.exposure_quantity):g} {side} in {settings.exposure_instrument}",
+        "exposure": f"{side} {quantity} of {settings.exposure_instrument}",
         "hedge_instrument": str(settings.hedge_instrument),
         "collateral": settings.collateral,
         "stress": stress_section(settings.rails, side == "long"),
@@ -93,8 +94,8 @@ def cells(figures: Result) -> list[str]:
     """Return the figures of one outcome as text."""
     rails = ", ".join(f"{name} {count}" for name, count in figures["rails"].items())
     margin = "-" if figures["worst_margin"] is None else f"{figures['worst_margin']:.0%}"
-    if figures["liquidations"]:
-        margin += f", LIQUIDATED {figures['liquidations']}x"
+    if not figures["solvent"]:
+        margin += " INSOLVENT"
     return [
         f"{figures['held_at_onset']:.0%}",
         *(f"{100 * figures[name]:.1f} %" for name in ("loss_unhedged", "loss_hedged")),
@@ -129,5 +130,8 @@ def solvency_sentence(result: Result) -> str:
     ]
     count = len(result["scenarios"])
     if failed:
-        return f"WARNING: the hedge was LIQUIDATED in {len(failed)} of {2 * count} runs: {', '.join(failed)}."
-    return f"The hedge was liquidated in none of the {2 * count} runs of {count} scenarios."
+        return (
+            "WARNING: the hedge book was liquidated, or its equity fell to maintenance margin, in "
+            f"{len(failed)} of {2 * count} runs: {', '.join(failed)}."
+        )
+    return f"The hedge book stayed above maintenance margin in all {2 * count} runs of {count} scenarios."

@@ -99,7 +99,7 @@ def run_scenarios(
                 plan = _replay_plan(base, settings, models, scenario, Path(scratch))
             outcomes = []
             for variant in VARIANTS:
-                outcomes.append(_run(plan, variant, shock, onset))
+                outcomes.append(_run(plan, settings, variant, shock, onset))
                 progress.update()
             yield ScenarioRun(scenario, window is not None, plan.start_ns, plan.end_ns, onset, *outcomes)
 
@@ -121,7 +121,9 @@ def _replay_plan(
     return plan_window(catalog, settings, models, base.start_ns, end)
 
 
-def _run(plan: BacktestPlan, variant: str, shock: Shock, onset_ns: int) -> Outcome:
+def _run(
+    plan: BacktestPlan, settings: BacktestSettings, variant: str, shock: Shock, onset_ns: int
+) -> Outcome:
     """Execute one variant of a plan and measure it."""
     policy, rails = plan.settings.policy, plan.settings.rails
     if variant == "full":
@@ -143,7 +145,7 @@ def _run(plan: BacktestPlan, variant: str, shock: Shock, onset_ns: int) -> Outco
             start_price=plan.start_price,
             collateral=plan.collateral,
             quote=at(shock.quote, hours),
-            policy=_words(plan, policy),
+            policy=_words(plan, settings, policy, rails),
         )
     finally:
         engine.dispose()
@@ -161,12 +163,16 @@ def _able_to_open(rails: RailsConfig, plan: BacktestPlan) -> RailsConfig:
     return rails if any(map(len, known)) else msgspec.structs.replace(rails, on_stale_data="full")
 
 
-def _words(plan: BacktestPlan, policy: PolicyConfig) -> str:
+def _words(plan: BacktestPlan, settings: BacktestSettings, policy: PolicyConfig, rails: RailsConfig) -> str:
+    """Say what decided, and why not what was configured."""
     if policy.kind == "constant":
-        return f"constant ratio {policy.constant_ratio:.0%}"
+        aged = rails.on_stale_data != settings.rails.on_stale_data
+        note = ", whatever the age of open interest, as none was recorded before" if aged else ""
+        return f"constant ratio {policy.constant_ratio:.0%}{note}"
     if policy.needs_model:
         return f"{policy.kind} by {plan.model.name}"
-    return policy.kind.replace("_", " ")
+    note = ", as every model given has seen that time" if settings.policy.needs_model else ""
+    return f"{policy.kind.replace('_', ' ')}{note}"
 
 
 def _stops(engine: BacktestEngine) -> int:
