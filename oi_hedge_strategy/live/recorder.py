@@ -2,15 +2,21 @@
 
 from typing import Any
 
+import pandas as pd
 from nautilus_trader.common.actor import Actor
+from nautilus_trader.common.component import LiveClock
 from nautilus_trader.common.config import ActorConfig
 from nautilus_trader.model.data import CustomData, DataType
 from nautilus_trader.model.identifiers import InstrumentId, StrategyId
 
 from oi_hedge_strategy.live.entries import INSTRUMENT_KINDS, MARKET_KINDS, ORDER_KINDS, OUTPUT_KINDS, pack
+from oi_hedge_strategy.live.node_thread import in_node_thread
 from oi_hedge_strategy.records import SessionEntry
 
 _FIRST = 10
+_PUBLISH = "RECORD"
+_EVERY_MS = 100
+_AT_MOST = 1_000
 _ENTRY = DataType(SessionEntry)
 _DATA = frozenset((*MARKET_KINDS, *OUTPUT_KINDS))
 
@@ -44,6 +50,7 @@ class SessionRecorder(Actor):
         super().__init__(config)
         self._sequence = 0
         self._newest = 0
+        self._waiting: list[Any] = []
 
     def on_start(self) -> None:
         """Journal the instruments, then listen ahead of the strategy."""
@@ -55,9 +62,15 @@ class SessionRecorder(Actor):
                 self._journal(each)
         self.msgbus.subscribe("data.*", self._on_data, priority=_FIRST)
         self.msgbus.subscribe(f"events.order.{self.config.strategy_id}", self._on_event, priority=_FIRST)
+        if isinstance(self.clock, LiveClock):
+            publish = in_node_thread(self, lambda event: self._publish())
+            self.clock.set_timer(_PUBLISH, pd.Timedelta(milliseconds=_EVERY_MS), callback=publish)
 
     def on_stop(self) -> None:
-        """Stop listening."""
+        """Publish the last entries and stop listening."""
+        if _PUBLISH in self.clock.timer_names:
+            self.clock.cancel_timer(_PUBLISH)
+        self._publish()
         self.msgbus.unsubscribe("data.*", self._on_data)
         self.msgbus.unsubscribe(f"events.order.{self.config.strategy_id}", self._on_event)
 
@@ -71,10 +84,18 @@ class SessionRecorder(Actor):
             self._journal(event)
 
     def _journal(self, value: Any) -> None:
-        kind, payload = pack(value)
-        self._newest = max(self._newest, value.ts_init)
-        entry = SessionEntry(
-            self.config.instrument_id, self._sequence, kind, payload, value.ts_init, self._newest
-        )
-        self._sequence += 1
-        self.publish_data(_ENTRY, entry)
+        self._waiting.append(value)
+        if len(self._waiting) >= _AT_MOST:
+            self._publish()
+
+    def _publish(self) -> None:
+        """Publish what waits: an order that was just decided does not wait for the writing of its reasons."""
+        waiting, self._waiting = self._waiting, []
+        for value in waiting:
+            kind, payload = pack(value)
+            self._newest = max(self._newest, value.ts_init)
+            entry = SessionEntry(
+                self.config.instrument_id, self._sequence, kind, payload, value.ts_init, self._newest
+            )
+            self._sequence += 1
+            self.publish_data(_ENTRY, entry)

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +13,7 @@ from nautilus_trader.backtest.config import BacktestEngineConfig, BacktestVenueC
 from nautilus_trader.backtest.engine import BacktestEngine
 from nautilus_trader.backtest.node import get_fill_model, get_margin_model
 from nautilus_trader.common.config import ActorFactory, LoggingConfig
-from nautilus_trader.model.data import Bar, CustomData, DataType
+from nautilus_trader.model.data import Bar, CustomData, DataType, FundingRateUpdate
 from nautilus_trader.model.enums import AccountType, OmsType
 from nautilus_trader.model.events import OrderFilled
 from nautilus_trader.model.identifiers import ClientId, Venue
@@ -33,7 +33,10 @@ from oi_hedge_strategy.records import CascadeForecast, HedgeDecision, SessionEnt
 from oi_hedge_strategy.simulation.venue import data_venue_config, hedge_venue_config
 
 _MARKET = {each.__name__ for each in MARKET_KINDS}
-_TIMED = _MARKET - {"InstrumentStatus", "FeedStatus"} | {"HedgeDecision"}
+_NATIVE = _MARKET - {"InstrumentStatus", "FeedStatus"}
+"""What the engine is given as itself; an engine that hears of a status forgets the market it had."""
+
+_TIMED = _NATIVE | {"HedgeDecision"}
 """What moves the strategy's own time; everything else is replayed at the time that it had reached."""
 
 _INSTRUMENTS = {each.__name__ for each in INSTRUMENT_KINDS}
@@ -144,7 +147,7 @@ def _engine(
             [balance],
             latency_ms=0.0,
             impact=session.info["settings"].get("impact"),
-            funding={"rates": "predicted"},
+            funding={"rates": _funding_rates(values.values())},
         )
         _add_venue(engine, traded if venue == hedge.venue.value else data_venue_config(venue, quote))
     for each in instruments.values():
@@ -156,7 +159,7 @@ def _engine(
             continue
         if entry.kind in _TIMED:
             known = max(known, value.ts_init)
-        _add(engine, received_at(value if entry.kind in _MARKET else entry, known))
+        _add(engine, received_at(value if entry.kind in _NATIVE else entry, known))
     engine.sort_data()
     engine.add_actor(DecisionRecorder())
     config = msgspec.structs.replace(
@@ -186,6 +189,12 @@ def _add(engine: BacktestEngine, value: Any) -> None:
         engine.add_data([value], sort=False)
 
 
+def _funding_rates(values: Iterable[Any]) -> str:
+    """Return how the funding module shall read the rates: live ones name the time that they are due at."""
+    rates = [value for value in values if isinstance(value, FundingRateUpdate)]
+    return "predicted" if all(rate.next_funding_ns for rate in rates) else "settled"
+
+
 def _is_taken(strategy: OIHedgeConfig, value: Any) -> bool:
     """Return whether the strategy subscribes to what a value is about."""
     about = value.bar_type if isinstance(value, Bar) else None
@@ -208,7 +217,7 @@ def received_at(value: Any, ts: int) -> Any:
     return kind.from_dict({**values, "ts_init": ts})
 
 
-def _stops(values: Any) -> frozenset[str]:
+def _stops(values: Iterable[Any]) -> frozenset[str]:
     found = (each for each in values if type(each).__name__ == "OrderInitialized")
     return frozenset(each.client_order_id.value for each in found if STOP_TAG in (each.tags or ()))
 

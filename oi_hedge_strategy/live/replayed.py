@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nautilus_trader.core.data import Data
-from nautilus_trader.model.data import DataType
+from nautilus_trader.model.data import DataType, InstrumentStatus
 from nautilus_trader.model.events import OrderFilled, OrderRejected, PositionClosed
 from nautilus_trader.model.identifiers import ClientOrderId
 
@@ -114,13 +114,15 @@ class ReplayedStrategy(OIHedgeStrategy):
         self.subscribe_data(kind, client_id=self.config.open_interest_client, instrument_id=hedge.id)
 
     def on_data(self, data: Data) -> None:
-        """Take in data; act on what the recording says of the timer and of orders."""
+        """Take in data; act on what the recording says of the timer, of orders and of the venue."""
         if not isinstance(data, SessionEntry):
             super().on_data(data)
             return
         value = unpack(data)
         if isinstance(value, HedgeDecision) and value.trigger != "bar":
             self._decide(value.ts_init, value.trigger)
+        elif isinstance(value, InstrumentStatus):
+            super().on_instrument_status(value)
         elif isinstance(value, OrderFilled):
             super().on_order_filled(value)
         elif isinstance(value, OrderRejected):

@@ -10,6 +10,7 @@ import pandas as pd
 from nautilus_trader.common.actor import Actor
 from nautilus_trader.common.config import ActorConfig
 from nautilus_trader.model.data import Bar, CustomData
+from nautilus_trader.model.events import OrderInitialized
 from nautilus_trader.model.identifiers import InstrumentId, StrategyId
 
 from oi_hedge_strategy.live.alerts import TROUBLE_TOPIC
@@ -92,7 +93,7 @@ class StatusWriter(Actor):
             self._feeds[type(value).__name__, str(about)] = value.ts_init
 
     def _on_order(self, event: Any) -> None:
-        if type(event) in _EVENTS:
+        if type(event) in _EVENTS and not isinstance(event, OrderInitialized):
             order = self.cache.order(event.client_order_id)
             self._orders.append(
                 {

@@ -60,8 +60,8 @@ def view_of(session: Session, now_ns: int) -> View:
         _forecast(status.get("forecast")),
         Table(
             "Alerts",
-            ("condition", "since", "what"),
-            tuple((a["condition"], clock(a["ts"]), a["message"]) for a in alerts),
+            ("condition", "since, UTC", "what"),
+            tuple((a["condition"], clock(a["ts"])[5:-4], a["message"]) for a in alerts),
             frozenset(range(len(alerts))),
         ),
         _feeds(status.get("feeds", []), as_of),
@@ -134,7 +134,7 @@ def _orders(orders: Sequence[dict[str, Any]]) -> Table:
     newest = list(reversed(orders))
     rows = tuple(
         (
-            clock(each["ts"]),
+            clock(each["ts"])[5:-4],
             each["event"],
             each["side"],
             each["quantity"],
@@ -146,7 +146,7 @@ def _orders(orders: Sequence[dict[str, Any]]) -> Table:
     )
     refused = (at for at, each in enumerate(newest) if each["event"] in ("Rejected", "Denied"))
     columns = ("time", "event", "side", "quantity", "price", "order", "reason")
-    return Table("Last orders", columns, rows, frozenset(refused))
+    return Table("Last orders, UTC", columns, rows, frozenset(refused))
 
 
 def _timing(timing: dict[str, dict[str, float]]) -> Table:
