@@ -19,7 +19,7 @@ ${banner}
 <header><h1>${heading}</h1><p class="lead">${subtitle}</p></header>
 ${body}
 </main>
-<script>${plotly}</script>
+<script type="text/plain" id="plotly">${plotly}</script>
 <script type="application/json" id="figures">${figures}</script>
 <script>${script}</script>
 </body>
@@ -55,7 +55,8 @@ body { margin: 0; background: var(--paper); color: var(--ink); -webkit-font-smoo
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
 main { max-width: 1180px; margin: 0 auto; padding: 28px 24px 64px; }
 h1, h3, h4, p, li { overflow-wrap: anywhere; }
-h1 { font-size: clamp(1.3rem, 5vw, 1.7rem); line-height: 1.25; margin: 0 0 4px; letter-spacing: -0.01em; text-wrap: balance; }
+h1 { font-size: clamp(1.3rem, 5vw, 1.7rem); line-height: 1.25; margin: 0 0 4px; letter-spacing: -0.01em;
+  text-wrap: balance; }
 h2 { font-size: 1.25rem; margin: 44px 0 10px; padding-top: 14px; border-top: 1px solid var(--rule); }
 h3 { font-size: 1rem; margin: 26px 0 0; }
 p { max-width: 78ch; margin: 8px 0; }
@@ -184,8 +185,14 @@ SCRIPT = """
       draw(entry.target);
     });
   }, { rootMargin: '500px' });
-  charts.forEach(function (chart) { watcher.observe(chart); });
-  window.addEventListener('beforeprint', function () { charts.forEach(draw); });
+  function begin() {
+    const library = document.createElement('script');
+    library.textContent = document.getElementById('plotly').textContent;
+    document.head.append(library);
+    charts.forEach(function (chart) { watcher.observe(chart); });
+    window.addEventListener('beforeprint', function () { charts.forEach(draw); });
+  }
+  requestAnimationFrame(function () { setTimeout(begin, 0); });
   dark.addEventListener('change', function () {
     charts.filter(function (chart) { return chart.drawn; })
       .forEach(dress);

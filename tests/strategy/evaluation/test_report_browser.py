@@ -97,12 +97,15 @@ async def look(path: Path, profile: Path) -> Seen:
         started = time.perf_counter()
         await page.open(path)
         loaded = time.perf_counter() - started
+        await page.wait("!!document.querySelector('.chart[data-state]')")
+        first = time.perf_counter() - started
         for name in CHARTS:
             await page.ask(SCROLL.format(name=name))
             await page.wait(STATE.format(name=name))
         drawn = time.perf_counter() - started
-        print(f"\nreport of two years, {path.stat().st_size / 1e6:.1f} MB: loaded after {loaded:.2f} s, "
-              f"all charts drawn after {drawn:.2f} s")  # fmt: skip
+        size = path.stat().st_size / 1e6
+        print(f"\nreport of two years, {size:.1f} MB: text after {loaded:.2f} s, first chart after "
+              f"{first:.2f} s, all charts after {drawn:.2f} s")  # fmt: skip
         await page.ask("document.querySelectorAll('details').forEach(e => { e.open = true; })")
         await page.ask(DEFINE)
         seen.schemes["light"] = await read(page)
