@@ -17,7 +17,7 @@ from oi_hedge_strategy.hedging.config import (
 )
 
 
-class OIHedgeConfig(StrategyConfig, frozen=True):
+class OIHedgeConfig(StrategyConfig, frozen=True, kw_only=True):
     """
     Configure an `OIHedgeStrategy`.
 
@@ -25,6 +25,8 @@ class OIHedgeConfig(StrategyConfig, frozen=True):
     ----------
     bar_type : BarType
         Bars of the hedge instrument, of the length that the model was trained on.
+    oms_type : str
+        One position for the hedge, also where the venue's adapter names several.
     model : str
         The ONNX file; may be empty for a policy that needs none.
     models : str
@@ -62,6 +64,7 @@ class OIHedgeConfig(StrategyConfig, frozen=True):
     """
 
     bar_type: BarType
+    oms_type: str | None = "NETTING"
     model: str = ""
     models: str = ""
     instrument_ids: tuple[InstrumentId, ...] = ()

@@ -178,7 +178,7 @@ class OIHedgeStrategy(Strategy):
         self.log.error(f"{event.client_order_id} was rejected: {event.reason}")
         if self._book.is_stop(event.client_order_id):
             self._desk.rails.close_until_cooled(event.ts_init)
-        else:
+        elif self._safety is not None:
             self._book.settle()
         self._note()
 

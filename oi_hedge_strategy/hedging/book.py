@@ -14,7 +14,7 @@ from oi_hedge_strategy.hedging.exposure import base_quantity
 
 STOP_TAG = "HARD_STOP"
 HEDGE_TAG = "HEDGE"
-_SETTLE_NS = 10_000_000_000
+SETTLE_NS = 30_000_000_000
 """After a refused order: long enough for the venue's position to be asked for, should it have been filled."""
 
 
@@ -79,12 +79,12 @@ class HedgeBook:
         return any(order.order_type == OrderType.MARKET for order in self._working())
 
     def settle(self) -> None:
-        """Send no hedge order for ten seconds: a refusal may be a lost acknowledgement."""
-        self._unsettled_until = self._strategy.clock.timestamp_ns() + _SETTLE_NS
+        """Send no hedge order for half a minute: a refusal may be a lost acknowledgement."""
+        self._unsettled_until = self._strategy.clock.timestamp_ns() + SETTLE_NS
 
     def is_flat(self) -> bool:
         """Return whether nothing is held, rests or is on its way."""
-        return not self._positions() and not self._working()
+        return not self._net() and not self._working()
 
     def stops(self) -> list[Order]:
         """Return the hard stops that rest on the venue or are on their way there."""
@@ -116,12 +116,12 @@ class HedgeBook:
         return ordered if change > 0.0 else -ordered
 
     def close(self) -> bool:
-        """Send the reduce-only orders that close the hedge and return whether any was sent."""
-        positions = [] if self.is_busy() else self._positions()
-        for position in positions:
-            side = OrderSide.BUY if position.signed_qty < 0.0 else OrderSide.SELL
-            self._send(side, position.quantity, reduce_only=True)
-        return bool(positions)
+        """Send the reduce-only order that closes the hedge and return whether one was sent."""
+        held = 0.0 if self.is_busy() else self._net()
+        if held:
+            side = OrderSide.BUY if held < 0.0 else OrderSide.SELL
+            self._send(side, self._instrument.make_qty(abs(held)), reduce_only=True)
+        return held != 0.0
 
     def protect(self) -> None:
         """
@@ -129,9 +129,8 @@ class HedgeBook:
 
         One that already is as it must be stays: the strategy may have been started anew beside it.
         """
-        positions, resting = self._positions(), self.stops()
-        if positions and self._hard_stop > 0.0:
-            wanted = self._stop_terms(positions[0])
+        wanted, resting = self._stop_terms(), self.stops()
+        if wanted is not None:
             kept = next((order for order in resting if self._terms(order) == wanted), None)
             if kept is None:
                 self._submit_stop(*wanted)
@@ -143,10 +142,8 @@ class HedgeBook:
 
     def is_protected(self) -> bool:
         """Return whether exactly the stop rests that the hedge must have, or none where none must."""
-        positions, resting = self._positions(), self.stops()
-        if not positions or self._hard_stop <= 0.0:
-            return not resting
-        return [self._terms(order) for order in resting] == [self._stop_terms(positions[0])]
+        wanted = self._stop_terms()
+        return [self._terms(order) for order in self.stops()] == ([wanted] if wanted is not None else [])
 
     def is_stop(self, client_order_id: ClientOrderId) -> bool:
         """Return whether an order is a hard stop of this book, also one of before a restart."""
@@ -156,7 +153,7 @@ class HedgeBook:
     def save(self) -> dict[str, Any]:
         """Return what is held and which stops rest, as JSON can hold it."""
         return {
-            "position": float(sum(each.signed_qty for each in self._positions())),
+            "position": self._net(),
             "stops": [order.client_order_id.value for order in self.stops()],
         }
 
@@ -170,12 +167,17 @@ class HedgeBook:
         )
         self._submit(order)
 
-    def _stop_terms(self, position: Position) -> tuple[OrderSide, Quantity, Price]:
-        """Return side, quantity and trigger price of the stop that a position must have."""
-        short = position.signed_qty < 0.0
+    def _stop_terms(self) -> tuple[OrderSide, Quantity, Price] | None:
+        """Return side, quantity and trigger price of the stop that the hedge must have, None for none."""
+        held = self._net()
+        if not held or self._hard_stop <= 0.0:
+            return None
+        short = held < 0.0
+        same = [each for each in self._positions() if (each.signed_qty < 0.0) == short]
+        entry = max(same, key=lambda each: abs(each.signed_qty)).avg_px_open
         distance = 1.0 + self._hard_stop if short else 1.0 - self._hard_stop
-        price = self._instrument.make_price(position.avg_px_open * distance)
-        return OrderSide.BUY if short else OrderSide.SELL, position.quantity, price
+        side = OrderSide.BUY if short else OrderSide.SELL
+        return side, self._instrument.make_qty(abs(held)), self._instrument.make_price(entry * distance)
 
     def _terms(self, order: Order) -> tuple[OrderSide, Quantity, Price] | None:
         if order.status == OrderStatus.PENDING_CANCEL or not order.is_reduce_only:
@@ -218,6 +220,10 @@ class HedgeBook:
             return False
         tags, name = order.tags or (), order.client_order_id.value
         return HEDGE_TAG in tags or STOP_TAG in tags or any(mark in name for mark in self._marks)
+
+    def _net(self) -> float:
+        """Return what is held in the instrument's own unit; a venue in one-way mode nets all positions."""
+        return float(sum(each.signed_decimal_qty() for each in self._positions()))
 
     def _positions(self) -> list[Position]:
         return self._strategy.cache.positions_open(

@@ -1,0 +1,109 @@
+"""Hold the node's idea of the hedge against the venue's, and take the venue's where they differ."""
+
+import asyncio
+from decimal import Decimal
+
+from nautilus_trader.common.enums import LogLevel
+from nautilus_trader.core.uuid import UUID4
+from nautilus_trader.execution.messages import GeneratePositionStatusReports
+from nautilus_trader.execution.reports import PositionStatusReport
+from nautilus_trader.live.execution_client import LiveExecutionClient
+from nautilus_trader.live.node import TradingNode
+from nautilus_trader.model.enums import OrderType
+from nautilus_trader.model.identifiers import InstrumentId
+
+EVERY_SECS = 5.0
+_CERTAIN = 2
+
+
+class PositionCheck:
+    """
+    Ask the venue for the hedge's position again and again.
+
+    An order whose acknowledgement was lost may be filled although the adapter took it for refused; where its
+    event is lost too, Nautilus 1.231 notes the difference and gives up on a position that it thinks is flat
+    (`LiveExecutionEngine._process_venue_reported_positions`). This check hands the venue's report to the
+    engine, which then books what is missing, once the same difference was seen twice and no order is on its
+    way.
+
+    Parameters
+    ----------
+    node : TradingNode
+        The node, built.
+    instrument_id : InstrumentId
+        The hedge instrument, which holds nothing but the hedge.
+    every_secs : float
+        How often.
+
+    Attributes
+    ----------
+    mended : int
+        How many differences were handed to the engine.
+
+    """
+
+    def __init__(
+        self, node: TradingNode, instrument_id: InstrumentId, every_secs: float = EVERY_SECS
+    ) -> None:
+        self._node = node
+        self._instrument_id = instrument_id
+        self._every = every_secs
+        self._seen: tuple[Decimal, Decimal] | None = None
+        self._times = 0
+        self.mended = 0
+
+    async def run(self) -> None:
+        """Check until cancelled."""
+        while True:
+            await asyncio.sleep(self._every)
+            if self._node.is_running():
+                await self.check()
+
+    async def check(self) -> None:
+        """Compare once; a venue that does not answer changes nothing."""
+        report = await self._ask()
+        if report is None or self._is_moving():
+            self._times = 0
+            return
+        found = self._believed(), report.signed_decimal_qty
+        self._times = self._times + 1 if found == self._seen else 1
+        self._seen = found
+        if found[0] != found[1] and self._times >= _CERTAIN:
+            self._node.kernel.logger.warning(
+                f"{self._instrument_id}: the venue says {found[1]}, the node believed {found[0]}; the "
+                "venue's position is taken"
+            )
+            self._node.kernel.exec_engine.reconcile_execution_report(report)
+            self.mended += 1
+            self._times = 0
+
+    async def _ask(self) -> PositionStatusReport | None:
+        """Return the venue's report, None where it gives none that is unambiguous."""
+        clock = self._node.kernel.clock
+        for client in self._node.kernel.exec_engine._clients.values():
+            if client.venue != self._instrument_id.venue or not isinstance(client, LiveExecutionClient):
+                continue
+            command = GeneratePositionStatusReports(
+                instrument_id=self._instrument_id, start=None, end=None, command_id=UUID4(),
+                ts_init=clock.timestamp_ns(), log_receipt_level=LogLevel.DEBUG,
+            )  # fmt: skip
+            try:
+                reports = await client.generate_position_status_reports(command)
+            except Exception as error:
+                self._node.kernel.logger.warning(f"{self._instrument_id}: position not checked: {error!r}")
+                return None
+            return reports[0] if len(reports) == 1 and reports[0].venue_position_id is None else None
+        return None
+
+    def _is_moving(self) -> bool:
+        """Return whether an order of the hedge is on its way or partly filled."""
+        cache = self._node.kernel.cache
+        moving = cache.orders_inflight(instrument_id=self._instrument_id)
+        return bool(moving) or any(
+            order.order_type == OrderType.MARKET
+            for order in cache.orders_open(instrument_id=self._instrument_id)
+        )
+
+    def _believed(self) -> Decimal:
+        positions = self._node.kernel.cache.positions_open(instrument_id=self._instrument_id)
+        return sum((each.signed_decimal_qty() for each in positions), Decimal(0))

@@ -1,0 +1,213 @@
+"""Orders through the official adapter to a loopback venue that fails: reconciled, and never doubled."""
+
+import asyncio
+
+import pytest
+from fakes.futures_venue import FuturesVenue
+from support.live_hedge import LiveHedge
+from support.live_node import run_live, until
+from support.models import write_model
+
+from oi_hedge_strategy.hedging import book
+from oi_hedge_strategy.live.kill_switch import Answer, KillSwitch
+
+
+@pytest.fixture
+def venue():
+    return FuturesVenue()
+
+
+@pytest.fixture
+def play(venue, tmp_path, monkeypatch):
+    monkeypatch.setattr(book, "SETTLE_NS", 3_000_000_000)
+    model = str(write_model(tmp_path / "model.onnx"))
+
+    def run(*scenarios, **values):
+        async def all_of_them():
+            await venue.start()
+            try:
+                for scenario in scenarios:
+                    async with LiveHedge(venue, model, tmp_path / "state", **values) as live:
+                        await until(lambda live=live: live.strategy.is_running)
+                        await scenario(live)
+            finally:
+                await venue.stop()
+
+        run_live(all_of_them)
+
+    return run
+
+
+def hedged(live, quantity=-10.0):
+    """Return whether node and venue agree on the hedge, and one stop rests for all of it."""
+    stops = live.venue.account.resting()
+    whole = [float(stop.quantity) for stop in stops] == ([abs(quantity)] if quantity else [])
+    return live.held == live.position == quantity and whole and live.strategy._book.is_protected()
+
+
+async def open_hedge(live):
+    live.bar()
+    await until(lambda: hedged(live))
+
+
+async def quiet(live, bars=4):
+    """Let more bars come, for which nothing is left to do."""
+    for _ in range(bars):
+        live.bar()
+        await asyncio.sleep(0.05)
+
+
+def test_the_hedge_is_opened_its_stop_rests_and_both_reduce_only_where_they_reduce(venue, play):
+    async def scenario(live):
+        await open_hedge(live)
+        await quiet(live)
+        (stop,) = venue.account.resting()
+        assert (stop.side, stop.reduce_only, float(stop.trigger)) == ("BUY", True, 2200.0)
+
+    play(scenario)
+    (order,) = venue.account.orders.values()
+    assert (order.side, float(order.quantity), order.reduce_only) == ("SELL", 10.0, False)
+
+
+@pytest.mark.parametrize("behaviour", ["part", "refuse", "lost", "mute", "unknown", "unheard", "dropped"])
+def test_whatever_becomes_of_an_order_the_hedge_ends_whole_and_is_never_doubled(venue, play, behaviour):
+    venue.account.behaviours.append(behaviour)
+
+    async def scenario(live):
+        live.bar()
+        await until(lambda: live.recorder.decisions)
+        await quiet(live)
+        venue.account.complete()
+        for _ in range(500):
+            live.bar()
+            if hedged(live):
+                break
+            await asyncio.sleep(0.03)
+        assert hedged(live)
+        await quiet(live)
+
+    play(scenario)
+    assert float(venue.account.largest) == 10.0
+    filled = [float(order.filled) for order in venue.account.orders.values()]
+    assert (filled, float(venue.account.position)) == ([10.0], -10.0)
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("side", ["BUY", "SELL"])
+def test_a_position_changed_by_hand_is_taken_as_the_venue_says_and_brought_back(venue, play, side, told):
+    async def scenario(live):
+        await open_hedge(live)
+        venue.account.by_hand(side, "4", told)
+        changed = -6.0 if side == "BUY" else -14.0
+        await until(lambda: hedged(live, changed))
+        live.bar()
+        await until(lambda: hedged(live))
+
+    play(scenario)
+    last = list(venue.account.orders.values())[-1]
+    assert (float(last.quantity), last.reduce_only) == (4.0, side == "SELL")
+
+
+def test_a_hedge_closed_by_hand_leaves_no_stop_behind(venue, play):
+    async def scenario(live):
+        await open_hedge(live)
+        venue.account.by_hand("BUY", "10")
+        await until(lambda: hedged(live, 0.0))
+
+    play(scenario)
+
+
+def test_a_stop_taken_off_by_hand_rests_again(venue, play):
+    async def scenario(live):
+        await open_hedge(live)
+        (stop,) = venue.account.resting()
+        venue.account.cancel_stop(stop.number, None)
+        await until(lambda: hedged(live))
+        assert venue.account.resting() != [stop]
+
+    play(scenario)
+
+
+def test_a_stop_that_is_hit_closes_the_hedge_for_the_cooldown(venue, play):
+    async def scenario(live):
+        await open_hedge(live)
+        venue.account.move_price("2210.00")
+        await until(lambda: hedged(live, 0.0))
+        await quiet(live)
+        assert {d.rail for d in live.recorder.decisions[-3:]} == {"drawdown"}
+
+    play(scenario)
+    assert float(venue.account.position) == 0.0
+
+
+def test_after_a_lost_stream_fills_and_stops_missed_are_made_up(venue, play):
+    async def scenario(live):
+        await open_hedge(live)
+        venue.cut_stream()
+        (stop,) = venue.account.resting()
+        venue.account.tell = lambda event: None
+        venue.account.cancel_stop(stop.number, None)
+        venue.account.by_hand("BUY", "4")
+        await until(lambda: venue.connected)
+        await until(lambda: hedged(live, -6.0))
+        live.bar()
+        await until(lambda: hedged(live))
+
+    play(scenario)
+    assert float(venue.account.largest) == 10.0
+
+
+def test_a_restart_finds_position_and_stop_and_sends_nothing(venue, play):
+    async def first(live):
+        await open_hedge(live)
+
+    async def second(live):
+        assert live.held == -10.0
+        await quiet(live)
+        assert hedged(live)
+
+    play(first, second)
+    assert len(venue.account.orders) == 1
+    assert len(venue.account.stops) == 1
+
+
+def test_a_position_that_the_hedge_did_not_open_is_not_taken_over_at_a_first_start(venue, tmp_path):
+    venue.account.by_hand("BUY", "3")
+    model = str(write_model(tmp_path / "model.onnx"))
+
+    async def scenario():
+        await venue.start()
+        try:
+            with pytest.raises(Exception, match="holds 3 at the first start, which this hedge did not open"):
+                async with LiveHedge(venue, model, tmp_path / "state") as live:
+                    await asyncio.wait_for(live._task, 10.0)
+        finally:
+            await venue.stop()
+
+    run_live(scenario)
+    assert float(venue.account.position) == 3.0
+
+
+def test_flatten_closes_at_the_venue_and_is_answered_and_hold_keeps_both(venue, play, tmp_path):
+    switch = KillSwitch(tmp_path / "state")
+
+    async def scenario(live):
+        await open_hedge(live)
+        switch.set("hold")
+        await until(lambda: Answer.read(switch.directory) is not None)
+        assert Answer.read(switch.directory).done
+        live.bar()
+        await quiet(live)
+        assert hedged(live)
+        switch.set("flatten")
+        await until(lambda: hedged(live, 0.0))
+        await until(lambda: Answer.read(switch.directory).order == "flatten")
+        await until(lambda: Answer.read(switch.directory).done)
+        await quiet(live)
+
+    play(scenario)
+    assert float(venue.account.position) == 0.0
+    assert [(o.side, o.reduce_only) for o in venue.account.orders.values()] == [
+        ("SELL", False),
+        ("BUY", True),
+    ]

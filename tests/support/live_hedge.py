@@ -1,0 +1,184 @@
+"""The strategy in a real trading node, its orders going through the official adapter to a loopback venue."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+from fakes.futures_venue import FuturesVenue
+from nautilus_trader.adapters.binance.common.enums import BinanceAccountType, BinanceEnvironment
+from nautilus_trader.adapters.binance.config import BinanceExecClientConfig
+from nautilus_trader.adapters.binance.factories import BinanceLiveExecClientFactory
+from nautilus_trader.common.config import LoggingConfig
+from nautilus_trader.common.providers import InstrumentProvider
+from nautilus_trader.config import (
+    InstrumentProviderConfig,
+    LiveDataClientConfig,
+    LiveExecEngineConfig,
+    TradingNodeConfig,
+)
+from nautilus_trader.core.data import Data
+from nautilus_trader.live.data_client import LiveMarketDataClient
+from nautilus_trader.live.factories import LiveDataClientFactory
+from nautilus_trader.live.node import TradingNode
+from nautilus_trader.model.data import Bar, CustomData, DataType
+from nautilus_trader.model.identifiers import ClientId, TraderId, Venue
+from nautilus_trader.model.objects import Price, Quantity
+from support.engine import HEDGE, bar_type, specs
+from support.live_node import _NODES
+
+from oi_hedge_catalog.instruments import build_instrument
+from oi_hedge_catalog.types import OpenInterestUpdate
+from oi_hedge_strategy.backtest.recorder import DecisionRecorder
+from oi_hedge_strategy.config import OIHedgeConfig
+from oi_hedge_strategy.hedging.config import ExposureConfig, PolicyConfig, RailsConfig
+from oi_hedge_strategy.live.position_check import PositionCheck
+from oi_hedge_strategy.strategy import OIHedgeStrategy
+
+
+class FeedClient(LiveMarketDataClient):
+    """Market data of the hedge venue, handed in by the test."""
+
+    def __init__(self, loop: Any, name: str, msgbus: Any, cache: Any, clock: Any, config: Any) -> None:
+        super().__init__(
+            loop=loop, client_id=ClientId(name), venue=Venue("BINANCE"), msgbus=msgbus, cache=cache,
+            clock=clock, instrument_provider=InstrumentProvider(), config=config,
+        )  # fmt: skip
+
+    async def _connect(self) -> None:
+        self._handle_data(build_instrument(specs()[0]))
+
+    async def _disconnect(self) -> None:
+        pass
+
+    async def _subscribe(self, command: Any) -> None:
+        pass
+
+    _subscribe_bars = _subscribe_funding_rates = _subscribe_instrument_status = _subscribe
+
+    def push(self, value: Data) -> None:
+        """Publish what came."""
+        self._handle_data(value)
+
+
+class FeedFactory(LiveDataClientFactory):
+    """Makes the feed."""
+
+    @staticmethod
+    def create(loop: Any, name: str, config: Any, msgbus: Any, cache: Any, clock: Any) -> FeedClient:
+        """Return the client."""
+        return FeedClient(loop, name, msgbus, cache, clock, config)
+
+
+def exec_config(venue: FuturesVenue) -> BinanceExecClientConfig:
+    """Return the official adapter's configuration for a loopback venue."""
+    stream = venue.base.replace("http://", "ws://")
+    return BinanceExecClientConfig(
+        api_key="loopback-key",
+        api_secret="loopback-secret",
+        account_type=BinanceAccountType.USDT_FUTURES,
+        environment=BinanceEnvironment.LIVE,
+        base_url_http=venue.base,
+        base_url_ws=stream,
+        base_url_ws_stream=stream,
+        instrument_provider=InstrumentProviderConfig(load_ids=frozenset([HEDGE])),
+    )
+
+
+class LiveHedge:
+    """
+    Run the strategy against a venue.
+
+    Parameters
+    ----------
+    venue : FuturesVenue
+        Where orders go.
+    model : str
+        The model file.
+    state : Path
+        The state directory.
+    exposure : float
+        What is hedged, ETH.
+    **values
+        Further fields of the strategy's configuration.
+
+    """
+
+    def __init__(
+        self, venue: FuturesVenue, model: str, state: Path, exposure: float = 10.0, **values: Any
+    ) -> None:
+        self.venue = venue
+        values.setdefault(
+            "rails", RailsConfig(hard_stop=0.10, max_daily_turnover=100.0, max_daily_orders=100)
+        )
+        self.strategy = OIHedgeStrategy(
+            OIHedgeConfig(
+                bar_type=bar_type(HEDGE), model=model, instrument_ids=(HEDGE,), state_dir=str(state),
+                exposure=ExposureConfig(quantity=exposure), policy=PolicyConfig(max_hedge_ratio=1.0),
+                open_interest_client=ClientId("BINANCE"), external_order_claims=[HEDGE],
+                order_id_tag="HEDGE", use_timer=False, **values,
+            )
+        )  # fmt: skip
+        self.recorder = DecisionRecorder()
+        self._config = TradingNodeConfig(
+            trader_id=TraderId("LOOPBACK-001"),
+            logging=LoggingConfig(log_level="OFF"),
+            data_clients={"BINANCE": LiveDataClientConfig()},
+            exec_clients={"BINANCE": exec_config(venue)},
+            exec_engine=LiveExecEngineConfig(
+                reconciliation=True,
+                reconciliation_startup_delay_secs=0.05,
+                inflight_check_interval_ms=200,
+                inflight_check_threshold_ms=600,
+                open_check_interval_secs=0.5,
+                open_check_threshold_ms=500,
+                position_check_interval_secs=0.5,
+                position_check_threshold_ms=500,
+            ),
+            timeout_connection=10.0,
+            timeout_reconciliation=10.0,
+            timeout_disconnection=5.0,
+            timeout_post_stop=0.1,
+        )
+
+    async def __aenter__(self) -> "LiveHedge":
+        node = self.node = TradingNode(config=self._config, loop=asyncio.get_running_loop())
+        _NODES.append(node)
+        node.add_data_client_factory("BINANCE", FeedFactory)
+        node.add_exec_client_factory("BINANCE", BinanceLiveExecClientFactory)
+        node.build()
+        node.trader.add_actor(self.recorder)
+        node.trader.add_strategy(self.strategy)
+        self._task = asyncio.create_task(node.run_async())
+        self._check = asyncio.create_task(PositionCheck(node, HEDGE, 0.25).run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._check.cancel()
+        await self.node.stop_async()
+        await asyncio.wait_for(self._task, 15.0)
+
+    @property
+    def feed(self) -> FeedClient:
+        """The data client."""
+        found: FeedClient = self.node.kernel.data_engine._clients[ClientId("BINANCE")]
+        return found
+
+    def bar(self, price: float | None = None) -> None:
+        """Let a bar of the hedge instrument come, with open interest, at the venue's price."""
+        ts, price = time.time_ns(), price or float(self.venue.account.price)
+        update = OpenInterestUpdate(HEDGE, 1000.0, None, ts, ts)
+        self.feed.push(CustomData(DataType(OpenInterestUpdate), update))
+        prices = [Price(price, 2)] * 4
+        self.feed.push(Bar(bar_type(HEDGE), *prices, Quantity(10.0, 3), ts, ts))
+
+    @property
+    def held(self) -> float:
+        """What the strategy believes it holds."""
+        positions = self.node.cache.positions_open(instrument_id=HEDGE, strategy_id=self.strategy.id)
+        return float(sum(each.signed_qty for each in positions))
+
+    @property
+    def position(self) -> float:
+        """What the venue says is held."""
+        return float(self.venue.account.position)
