@@ -17,6 +17,7 @@ from oi_hedge_strategy.backtest.node_config import HEDGE_ID, HOLDER_ID
 from oi_hedge_strategy.backtest.plan import BacktestPlan
 from oi_hedge_strategy.backtest.recorder import DecisionRecorder
 from oi_hedge_strategy.evaluation.records import RunRecord
+from oi_hedge_strategy.records import CascadeForecast, HedgeDecision
 from oi_hedge_strategy.simulation.ledger import SimulationLedger
 from oi_hedge_strategy.simulation.records import SimulationRecord
 from oi_hedge_strategy.strategy import OIHedgeStrategy
@@ -110,20 +111,29 @@ def collect_run(
 def collect_decisions(engine: BacktestEngine, plan: BacktestPlan) -> pd.DataFrame:
     """Return the decisions with their forecasts as `BacktestRecord.decisions` wants them."""
     recorder = find_recorder(engine)
-    decisions = pd.DataFrame(
+    hours = plan.card.cascade.horizons_hours
+    return decision_table(recorder.decisions, recorder.forecasts, hours, plan.long)
+
+
+def decision_table(
+    decisions: Sequence[HedgeDecision],
+    forecasts: Sequence[CascadeForecast],
+    horizons_hours: Sequence[int],
+    long: bool,
+) -> pd.DataFrame:
+    """Return decisions joined with the forecasts of their times, as `BacktestRecord.decisions` wants them."""
+    table = pd.DataFrame(
         [
             (d.ts_init, d.exposure, d.wanted, d.allowed, d.target, d.rail, d.reason, d.held, d.model_sha256)
-            for d in recorder.decisions
+            for d in decisions
         ],
         columns=["ts", "exposure", "wanted", "allowed", "target", "rail", "reason", "held", "model"],
     )
-    hours = plan.card.cascade.horizons_hours
-    heads = [f"p_{side}_{h}h" for side in ("down", "up") for h in hours]
-    rows = [
-        (f.ts_init, *f.down, *f.up, f.alert_down if plan.long else f.alert_up) for f in recorder.forecasts
-    ]
-    forecasts = pd.DataFrame(rows, columns=["ts", *heads, "alert"])
-    joined = decisions.merge(forecasts, on="ts", how="left", validate="one_to_one")
+    heads = [f"p_{side}_{hours}h" for side in ("down", "up") for hours in horizons_hours]
+    rows = [(f.ts_init, *f.down, *f.up, f.alert_down if long else f.alert_up) for f in forecasts]
+    joined = table.merge(
+        pd.DataFrame(rows, columns=["ts", *heads, "alert"]), on="ts", how="left", validate="one_to_one"
+    )
     joined["alert"] = joined["alert"].fillna(False).astype(bool)
     return joined
 
