@@ -150,7 +150,10 @@ def node_config(settings: BacktestSettings, mode: Mode) -> TradingNodeConfig:
             else None
         ),
         exec_engine=LiveExecEngineConfig(
-            reconciliation=True, reconciliation_startup_delay_secs=0.0 if mode == "paper" else 10.0
+            reconciliation=True,
+            reconciliation_startup_delay_secs=0.0 if mode == "paper" else 10.0,
+            open_check_interval_secs=10.0 if mode == "live" else None,
+            position_check_interval_secs=10.0 if mode == "live" else None,
         ),
         data_clients=data,
         exec_clients=_exec_clients(settings, mode, by_venue),

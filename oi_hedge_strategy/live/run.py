@@ -11,8 +11,10 @@ from oi_hedge_catalog.errors import StateError
 from oi_hedge_strategy.backtest.settings import BacktestSettings
 from oi_hedge_strategy.live.checks import account_key, check_keys, check_model_named, traded_venues
 from oi_hedge_strategy.live.config import Mode
+from oi_hedge_strategy.live.kill_switch import KillSwitch, listen_to_signals
 from oi_hedge_strategy.live.lock import InstanceLock, lock_account
-from oi_hedge_strategy.live.node import build_node, directory_of
+from oi_hedge_strategy.live.node import STATE, build_node, directory_of
+from oi_hedge_strategy.live.position_check import PositionCheck
 from oi_hedge_strategy.live.recording import convert, convert_left
 from oi_hedge_strategy.live.sessions import SESSIONS
 from oi_hedge_strategy.strategy import OIHedgeStrategy
@@ -54,6 +56,7 @@ def run_node(settings: BacktestSettings, mode: Mode, *, real_orders: bool = Fals
         loop = node.get_event_loop()
         assert loop is not None
         try:
+            listen_to_signals(loop, KillSwitch(directory / STATE), node.kernel.logger.warning)
             loop.run_until_complete(_supervise(node, strategy, settings.node.timeout_secs))
             ran = strategy.is_stopped
         finally:
@@ -69,6 +72,8 @@ async def _supervise(node: TradingNode, strategy: OIHedgeStrategy, timeout_secs:
     """Run the node until it stops; stop it where connecting or reconciling takes too long."""
     loop = asyncio.get_running_loop()
     running = asyncio.ensure_future(node.run_async())
+    checking = loop.create_task(PositionCheck(node, strategy.config.bar_type.instrument_id).run())
+    running.add_done_callback(lambda _: checking.cancel())
     deadline = loop.time() + _STEPS * timeout_secs + _MARGIN_SECS
     while not (running.done() or strategy.is_running):
         if loop.time() > deadline:
