@@ -1,8 +1,10 @@
 """`oi-hedge scenarios` end to end: the real engine, what it writes, and what the stress rail is good for."""
 
+import asyncio
 import json
 
 import pytest
+from support.browser import browser_page
 from support.command import digest, oi_hedge, refuse, succeed
 from support.models import tiny_card, write_model
 from support.recorded_files import write_files
@@ -86,7 +88,26 @@ def test_the_table_is_printed_and_written_as_a_page_and_as_markdown(finished):
     assert "PARAMETRIC REPLAY" in html and "SIMULATED" in html
     assert "stayed above maintenance margin in all 10 runs of 5 scenarios" in printed
     assert str(out / "scenarios.html") in printed
-    assert "src=" not in html.split("<script>")[0]
+
+
+def test_every_picture_is_drawn_in_a_browser_without_the_network(finished, tmp_path):
+    out = finished[3]
+
+    async def look():
+        async with browser_page(tmp_path) as page:
+            await page.open(out / "scenarios.html")
+            for key in CHOSEN.split(","):
+                await page.ask(f"document.querySelector('[data-figure=\"{key}\"]').scrollIntoView()")
+                await page.wait(
+                    f"document.querySelector('[data-figure=\"{key}\"]').dataset.state === 'drawn'"
+                )
+            lines = await page.ask("document.querySelectorAll('.scatterlayer path.js-line').length")
+            return page.errors, page.requests, lines
+
+    errors, requests, lines = asyncio.run(look())
+    assert errors == []
+    assert all(each.startswith(("file:", "data:", "blob:")) for each in requests)
+    assert lines >= 6 * len(CHOSEN.split(","))  # close, two hedge ratios, three values of the book
 
 
 def test_a_thin_account_survives_an_outage_only_with_the_stress_rail(market, short_model, tmp_path):
