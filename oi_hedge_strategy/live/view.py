@@ -53,7 +53,7 @@ def view_of(session: Session, now_ns: int) -> View:
     status = read_status(session) or {}
     state, runs = _state(session, status, now_ns)
     alerts = status.get("alerts", [])
-    as_of = now_ns if runs else status.get("written", now_ns)
+    as_of = now_ns if runs else last_heard(session, now_ns)
     title = f"{session.info['mode']} · {session.strategy.bar_type.instrument_id}"
     tables = (
         _hedge(status.get("decision")),
@@ -69,7 +69,13 @@ def view_of(session: Session, now_ns: int) -> View:
         _timing(status.get("timing", {})),
     )
     ended = session.info["ended"] is not None
-    return View(title, state, (runs or ended) and not alerts, tables)
+    return View(title, state, ended or (runs and not alerts), tables)
+
+
+def last_heard(session: Session, now_ns: int) -> int:
+    """Return now while the session runs, and when it was last heard of after it."""
+    written: int = (read_status(session) or {}).get("written", now_ns)
+    return now_ns if session.is_running else written
 
 
 def _state(session: Session, status: dict[str, Any], now_ns: int) -> tuple[str, bool]:

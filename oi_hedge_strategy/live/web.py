@@ -16,7 +16,7 @@ from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_strategy.evaluation.figure_store import FigureStore
 from oi_hedge_strategy.evaluation.page import SCRIPT, STYLE
 from oi_hedge_strategy.live.session import Session
-from oi_hedge_strategy.live.view import Table, View, view_of
+from oi_hedge_strategy.live.view import Table, View, last_heard, view_of
 from oi_hedge_strategy.live.web_charts import add_charts, week_of
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -43,6 +43,7 @@ PAGE = Template("""<!doctype html>
 ${charts}
 </main>
 <script type="application/json" id="figures">${figures}</script>
+<script type="text/plain" id="plotly"></script>
 <script src="/plotly.js"></script>
 <script src="/page.js"></script>
 </body>
@@ -55,7 +56,8 @@ _STYLE = (
 #state::before { content: ""; display: inline-block; width: 0.7em; height: 0.7em; border-radius: 50%;
   margin-right: 0.5em; background: #00a37a; }
 #state.wrong::before { background: var(--warn); }
-tr.marked td { color: var(--ink); font-weight: 600; border-left: 3px solid var(--warn); padding-left: 8px; }
+tr.marked td { font-weight: 600; }
+tr.marked td:first-child { border-left: 3px solid var(--warn); padding-left: 8px; }
 #tables h3 { margin-top: 18px; }
 #tables section { min-width: 0; }
 td { text-align: left; }
@@ -156,7 +158,7 @@ class StatusServer(ThreadingHTTPServer):
             drawn_at, charts, figures = self._charts
             if time.monotonic() - drawn_at >= _CHARTS_SECS:
                 store = FigureStore()
-                places = add_charts(store, *week_of(session, time.time_ns()))
+                places = add_charts(store, *week_of(session, last_heard(session, time.time_ns())))
                 charts = "\n".join(places) or "<p>There are no two decisions yet.</p>"
                 figures = store.to_json()
                 self._charts = time.monotonic(), charts, figures
