@@ -16,10 +16,17 @@ from oi_hedge_strategy.live.run import run_node
 @click.option(
     "--real-orders", is_flag=True, help="Orders are real: needed where the settings leave the testnet."
 )
-def live(config: Path, real_orders: bool) -> None:
+@click.option(
+    "--before-paper-is-over",
+    "early",
+    is_flag=True,
+    help="Real orders although paper has not said to go live.",
+)
+def live(config: Path, real_orders: bool, early: bool) -> None:
     """Run the hedge with orders at the hedge venue, until Ctrl-C or SIGTERM.
 
     Orders go to the venue's test environment unless the settings say `live.testnet = false` and
-    --real-orders is given. Keys are read from the environment alone. Your own positions are never touched.
+    --real-orders is given, and paper has run for as long as `paper.months` says. Keys are read from the
+    environment alone. Your own positions are never touched.
     """
-    sys.exit(run_node(load_settings(config), "live", real_orders=real_orders))
+    sys.exit(run_node(load_settings(config), "live", real_orders=real_orders, before_paper=early))

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from oi_hedge_strategy.backtest.settings import load_settings
+from oi_hedge_strategy.live.config import REPORT
 from oi_hedge_strategy.live.paper_report import format_report, make_report
 from oi_hedge_strategy.live.run import run_node
 
@@ -50,7 +51,7 @@ def report(
     live, 3 where it is not, or not yet.
     """
     settings = load_settings(_named(config or given))
-    made = make_report(settings, backtest, catalog, out or Path(settings.paper.directory) / "report")
+    made = make_report(settings, backtest, catalog, out or Path(settings.paper.directory) / REPORT)
     click.echo(format_report(made))
     sys.exit(0 if made.verdict.answer == "go live" else NOT_YET)
 

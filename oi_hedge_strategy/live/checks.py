@@ -1,9 +1,12 @@
 """What a live run must fulfil before anything connects."""
 
 import os
+from pathlib import Path
 
-from oi_hedge_catalog.errors import ConfigError
+from oi_hedge_catalog.errors import ConfigError, DataError
 from oi_hedge_strategy.backtest.settings import BacktestSettings
+from oi_hedge_strategy.live.config import REPORT
+from oi_hedge_strategy.live.paper_report import read_answer
 from oi_hedge_strategy.live.venues import find_venue
 
 
@@ -54,3 +57,28 @@ def check_model_named(settings: BacktestSettings) -> None:
             f"model must name an ONNX file, or models a registry: policy.kind is {settings.policy.kind}, and "
             "the shipped models are of the past; train one with: oi-hedge train"
         )
+
+
+def check_paper(settings: BacktestSettings) -> None:
+    """
+    Check that paper has run for as long as it should and that its report says to go live.
+
+    Raises
+    ------
+    ConfigError
+        If it has not.
+
+    """
+    where = Path(settings.paper.directory) / REPORT
+    try:
+        answer = read_answer(where)
+    except DataError as error:
+        answer = str(error)
+    else:
+        if answer == "go live":
+            return
+        answer = f"the report in {where} says: {answer}"
+    raise ConfigError(
+        f"real orders want {settings.paper.months:g} months of paper first, whose report says go live, but "
+        f"{answer}; going live earlier takes --before-paper-is-over"
+    )

@@ -9,6 +9,9 @@ from oi_hedge_adapters.config import OpenInterestClientConfig
 from oi_hedge_catalog.errors import ConfigError
 
 Mode = Literal["paper", "live"]
+ACCOUNT_FILE, STATE, SESSIONS, LEDGER, REPORT = "account.json", "state", "sessions", "ledger", "report"
+"""Within a run's directory: simulated account, strategy's state, recorded sessions, ledger, report."""
+
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
@@ -146,6 +149,11 @@ class LiveConfig(NautilusConfig, frozen=True):
         """Raise ConfigError for the first value out of range."""
         if not self.directory:
             raise ConfigError("live.directory must name a directory, was empty")
+
+    def check_orders(self, real_orders: bool) -> None:
+        """Raise ConfigError where orders would be real and nobody said so on the command line."""
+        if not self.testnet and not real_orders:
+            raise ConfigError("live.testnet is false, so that orders would be real: say so by --real-orders")
 
 
 def run_directory(directory: str) -> Path:

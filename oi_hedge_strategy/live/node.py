@@ -26,7 +26,7 @@ from oi_hedge_strategy.forecast.model import Forecaster
 from oi_hedge_strategy.forecast.registry import Registry
 from oi_hedge_strategy.hedging.config import ExposureConfig
 from oi_hedge_strategy.history import SPOT_SUFFIX
-from oi_hedge_strategy.live.config import Mode, run_directory
+from oi_hedge_strategy.live.config import ACCOUNT_FILE, LEDGER, SESSIONS, STATE, Mode, run_directory
 from oi_hedge_strategy.live.observe import observed
 from oi_hedge_strategy.live.sandbox import PaperSandboxConfig, SandboxLiveExecClientFactory
 from oi_hedge_strategy.live.session import Session
@@ -35,9 +35,6 @@ from oi_hedge_strategy.simulation.venue import hedge_venue_config
 from oi_hedge_strategy.state import StateSchema
 
 OI_CLIENT = "OI"
-ACCOUNT_FILE, STATE, SESSIONS, LEDGER = "account.json", "state", "sessions", "ledger"
-"""Names within a run's directory: simulated account, the strategy's state, recorded sessions, ledger."""
-
 _UNITS = ((3600, "HOUR"), (60, "MINUTE"), (1, "SECOND"))
 
 
@@ -94,8 +91,8 @@ def build_node(
 
     """
     settings.check()
-    if mode == "live" and not settings.live.testnet and not real_orders:
-        raise ConfigError("live.testnet is false, so that orders would be real; say so by --real-orders")
+    if mode == "live":
+        settings.live.check_orders(real_orders)
     import_module("ccxt.pro")  # takes seconds, in which a running node would stand still
     directory = directory_of(settings, mode)
     config, session = observed(

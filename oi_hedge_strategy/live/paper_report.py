@@ -20,8 +20,8 @@ from oi_hedge_strategy.evaluation.result import build_result, to_plain, write_re
 from oi_hedge_strategy.forecast.card import ModelCard
 from oi_hedge_strategy.forecast.model import Forecaster
 from oi_hedge_strategy.forecast.registry import Registry
+from oi_hedge_strategy.live.config import LEDGER
 from oi_hedge_strategy.live.ledger_evidence import Coverage, ledger_coverage, ledger_record
-from oi_hedge_strategy.live.node import LEDGER
 from oi_hedge_strategy.live.paper_verdict import Verdict, judge_paper
 
 VERDICT_FILE, RESULT_FILE, DAILY_FILE, MONTHLY_FILE = (

@@ -9,11 +9,17 @@ from nautilus_trader.live.node import TradingNode
 
 from oi_hedge_catalog.errors import StateError
 from oi_hedge_strategy.backtest.settings import BacktestSettings
-from oi_hedge_strategy.live.checks import account_key, check_keys, check_model_named, traded_venues
-from oi_hedge_strategy.live.config import Mode
+from oi_hedge_strategy.live.checks import (
+    account_key,
+    check_keys,
+    check_model_named,
+    check_paper,
+    traded_venues,
+)
+from oi_hedge_strategy.live.config import STATE, Mode
 from oi_hedge_strategy.live.kill_switch import KillSwitch, listen_to_signals
 from oi_hedge_strategy.live.lock import InstanceLock, lock_account
-from oi_hedge_strategy.live.node import STATE, build_node, directory_of
+from oi_hedge_strategy.live.node import build_node, directory_of
 from oi_hedge_strategy.live.position_check import PositionCheck
 from oi_hedge_strategy.live.recording import convert, convert_left
 from oi_hedge_strategy.live.sessions import SESSIONS
@@ -25,9 +31,22 @@ _STEPS, _MARGIN_SECS, _LOOK_SECS = 3, 15.0, 0.1
 """Connecting, reconciling and the portfolio have a timeout each; Nautilus pauses in between."""
 
 
-def run_node(settings: BacktestSettings, mode: Mode, *, real_orders: bool = False) -> int:
+def run_node(
+    settings: BacktestSettings, mode: Mode, *, real_orders: bool = False, before_paper: bool = False
+) -> int:
     """
     Run a node until SIGINT or SIGTERM stops it; position and resting stop are left as they are.
+
+    Parameters
+    ----------
+    settings : BacktestSettings
+        What was asked for.
+    mode : "paper" or "live"
+        The kind of run.
+    real_orders : bool
+        Whether a live run may leave the venue's testnet.
+    before_paper : bool
+        Whether it may do so before paper says to go live.
 
     Returns
     -------
@@ -41,6 +60,10 @@ def run_node(settings: BacktestSettings, mode: Mode, *, real_orders: bool = Fals
 
     """
     check_model_named(settings)
+    if mode == "live" and not settings.live.testnet:
+        settings.live.check_orders(real_orders)
+        if not before_paper:
+            check_paper(settings)
     directory = directory_of(settings, mode)
     with ExitStack() as held:
         held.enter_context(InstanceLock(directory / LOCK_FILE, f"the run in {directory}"))
