@@ -26,6 +26,7 @@ COMMANDS = {
     "status": "status",
     "stop": "stop",
     "train": "train",
+    "tune": "tune",
     "validate": "validate",
     "venues": "venues",
 }

@@ -102,7 +102,7 @@ def run_backtest(
         outcomes=afterwards.outcomes,
         levels=afterwards.levels,
         trials=tuple(trials),
-        operating=tune(plan, observed, runs, trials, market.close, sweeps),
+        operating=tune(plan, observed, runs, trials, market.close, sweeps, settings.target_loss_avoided),
         rule_choices=choices,
     )
 

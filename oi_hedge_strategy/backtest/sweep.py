@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -29,6 +30,7 @@ LOSS_AVERSIONS: dict[Sweeps, tuple[float, ...]] = {
 FULL_STAKES = ((0.0, 1.0), (1.0, 1.0))
 """Knots of a policy that hedges by the whole Kelly fraction, whatever the confidence."""
 TUNED = "tuned"
+AS_CONFIGURED = "as configured"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +97,10 @@ def trial_variants(plan: BacktestPlan, sweeps: Sweeps, count: int) -> list[tuple
     if sweeps == "none":
         return []
     settings = plan.settings
-    shared = {"rails": settings.rails, "execution": settings.execution}
+    run = partial(Variant, rails=settings.rails, execution=settings.execution)
     same = ((0, settings.policy),)
     found: list[tuple[str, float, Variant]] = [
-        (each.kind, each.parameter, Variant(label, ((0, each.policy),), **shared))
+        (each.kind, each.parameter, run(label, ((0, each.policy),)))
         for label, each in configurations(settings.policy, sweeps).items()
     ]
     for ratio in CONSTANTS:
@@ -106,8 +108,8 @@ def trial_variants(plan: BacktestPlan, sweeps: Sweeps, count: int) -> list[tuple
         held = np.full(count, min(ratio, settings.policy.max_hedge_ratio))
         found.append(("constant", ratio, scheduled(name, held, settings.policy)))
     for times in MULTIPLIERS:
-        found.append(("impact", times, Variant(f"impact x{times:g}", same, **shared, impact=times)))
-        found.append(("latency", times, Variant(f"latency x{times:g}", same, **shared, latency=times)))
+        found.append(("impact", times, run(f"impact x{times:g}", same, impact=times)))
+        found.append(("latency", times, run(f"latency x{times:g}", same, latency=times)))
     return found
 
 
@@ -118,6 +120,7 @@ def tune(
     trials: Sequence[Trial],
     close: Floats,
     sweeps: Sweeps,
+    target: float | None,
 ) -> OperatingPoint | None:
     """
     Return the hedge with each period's policy chosen on what came before it.
@@ -134,18 +137,19 @@ def tune(
         The hedge instrument's closes.
     sweeps : str
         Which sweep was made; without one nothing can be tuned.
+    target : float, optional
+        The share of losses to avoid; without one nothing is tuned.
 
     """
-    settings, target = plan.settings, plan.settings.target_loss_avoided
+    settings = plan.settings
     tried = {label: each.policy for label, each in configurations(settings.policy, sweeps).items()}
     if target is None or not tried:
         return None
-    default = "as configured"
     candidates = {each.run.name: each.run for each in trials if each.run.name in tried}
-    candidates = {default: runs["hedged"]} | candidates
+    candidates = {AS_CONFIGURED: runs["hedged"]} | candidates
     periods = tuning_periods(plan.start_ns, plan.end_ns)
-    chosen = tune_periods(candidates, runs["unhedged"], close, periods, target, default)
-    policies = {default: settings.policy} | tried
+    chosen = tune_periods(candidates, runs["unhedged"], close, periods, target, AS_CONFIGURED)
+    policies = {AS_CONFIGURED: settings.policy} | tried
     switched = tuple((each.start_ns if at else 0, policies[each.label]) for at, each in enumerate(chosen))
     variant = Variant(TUNED, switched, settings.rails, settings.execution)
     found = run_variants(plan, observed, [variant], description=TUNED)

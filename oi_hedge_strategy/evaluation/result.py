@@ -32,21 +32,23 @@ from oi_hedge_strategy.evaluation.sections import (
     period_section,
     run_section,
 )
+from oi_hedge_strategy.evaluation.sweep_sections import (
+    costs_sweep_section,
+    frontier_section,
+    multiplicity_section,
+    operating_section,
+    rules_section,
+)
 from oi_hedge_strategy.evaluation.validation import check_record, exposure_differences
 from oi_hedge_strategy.evaluation.verdict_sections import (
     ORACLE,
     all_runs,
     cascade_windows,
-    costs_sweep_section,
     differences_section,
-    frontier_section,
     independent_events,
-    multiplicity_section,
     netting_section,
-    operating_section,
     plain,
     regimes_section,
-    rules_section,
     years_section,
 )
 
@@ -178,7 +180,7 @@ def _judgements(context: _Context) -> dict[str, Any]:
         "regimes": regimes_section(days, pnl, record, context.bootstrap),
         "frontier": frontier_section(record, found),
         "cost_sensitivity": costs_sweep_section(record, found),
-        "operating_point": operating_section(record, found),
+        "operating_point": operating_section(record, days, pnl, found),
         "multiplicity": multiplicity_section(record, found),
         "independent_events": independent_events(record, days),
         "rule_parameters": rules_section(record),

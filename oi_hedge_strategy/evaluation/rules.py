@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from oi_hedge_strategy.evaluation.daily import calendar
 from oi_hedge_strategy.evaluation.effectiveness import skill
 from oi_hedge_strategy.evaluation.periods import LEAST_PAST_DAYS
-from oi_hedge_strategy.evaluation.records import Floats, MarketRecord, RuleChoice, Times
+from oi_hedge_strategy.evaluation.records import Floats, MarketRecord, RuleChoice
 
 DAY = 24
 STOP_WINDOW = 3 * DAY
@@ -146,7 +147,9 @@ def follow(
     return wanted, choices
 
 
-def _daily(market: MarketRecord, long: bool, ratios: Floats, cost: float) -> tuple[Times, Floats, Floats]:
+def _daily(
+    market: MarketRecord, long: bool, ratios: Floats, cost: float
+) -> tuple[NDArray[np.datetime64], Floats, Floats]:
     """Return days, the P&L by day of one coin under each of `ratios`, and that of the coin alone."""
     days = calendar(market.ts)
     sign = 1.0 if long else -1.0
@@ -156,7 +159,8 @@ def _daily(market: MarketRecord, long: bool, ratios: Floats, cost: float) -> tup
     hours = np.diff(market.ts, prepend=market.ts[0]) / 3.6e12
     received = sign * held * np.nan_to_num(_mean_funding(market)) * hours / FUNDING_HOURS * market.close
     net = (1.0 - held) * move - traded + received
-    return days.days, np.add.reduceat(net, days.starts, axis=1), days.sum(move)
+    daily: Floats = np.add.reduceat(net, days.starts, axis=1)
+    return days.days, daily, days.sum(move)
 
 
 def _mean_funding(market: MarketRecord) -> Floats:
@@ -168,5 +172,5 @@ def _mean_funding(market: MarketRecord) -> Floats:
     return np.divide(total, count, out=np.full(market.ts.size, np.nan), where=count > 0)
 
 
-def _where(acts: np.ndarray) -> Floats:
+def _where(acts: NDArray[np.bool_]) -> Floats:
     return acts.astype(np.float64)

@@ -1,16 +1,15 @@
-"""The parts of a result that judge: differences, netting, parts of the period, frontier, costs, tuning."""
+"""The parts of a result that judge: differences, netting, parts of the period, cascades."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from oi_hedge_strategy.evaluation.bootstrap import BlockBootstrap, Estimate
-from oi_hedge_strategy.evaluation.breakdown import iso
 from oi_hedge_strategy.evaluation.daily import Calendar
 from oi_hedge_strategy.evaluation.effectiveness import judge
 from oi_hedge_strategy.evaluation.headline import Headlines, headlines
-from oi_hedge_strategy.evaluation.multiplicity import METHOD, SOURCE, deflate
 from oi_hedge_strategy.evaluation.netting import (
     EPISODE,
     daily_closes,
@@ -22,8 +21,6 @@ from oi_hedge_strategy.evaluation.records import BacktestRecord, Floats
 
 HOUR_NS = 3_600_000_000_000
 TREND_RULE = "trend_28d"
-COSTS = ("impact", "latency")
-POLICIES = ("strategy", "full_stakes", "log_growth")
 TUNED = "tuned"
 ORACLE = "oracle"
 
@@ -74,81 +71,6 @@ def regimes_section(
 ) -> list[dict[str, Any]]:
     """Return the figures of the days of each regime, by what was known when a day began."""
     return _parts("regime", regimes(daily_closes(record.market, days)), daily, record, bootstrap)
-
-
-def frontier_section(record: BacktestRecord, found: Headlines) -> list[dict[str, Any]]:
-    """Return every run as a point of loss avoided against gain kept."""
-    rows = [
-        _point(_label(each.run.name), each.kind, each.parameter, found, each.run.name)
-        for each in record.trials
-        if each.kind not in COSTS
-    ]
-    if not rows:
-        return []
-    if record.operating is not None:
-        target = record.operating.target_loss_avoided
-        rows.append(_point(_label(TUNED), TUNED, target, found, TUNED))
-    for name in record.runs:
-        if name not in ("hedged", "unhedged"):
-            rows.append(_point(name, ORACLE if name == ORACLE else "baseline", None, found, name))
-    return rows
-
-
-def costs_sweep_section(record: BacktestRecord, found: Headlines) -> list[dict[str, Any]]:
-    """Return the hedge at multiplied costs, one cost at a time; nothing where none was tried."""
-    swept = [each for each in record.trials if each.kind in COSTS]
-    if not swept:
-        return []
-    rows = [{"impact": 1.0, "latency": 1.0, **plain(found.of("hedged"))}]
-    for each in swept:
-        times = {kind: each.parameter if kind == each.kind else 1.0 for kind in COSTS}
-        rows.append({**times, **plain(found.of(each.run.name))})
-    return sorted(rows, key=lambda row: (row["latency"] != 1.0, row["impact"], row["latency"]))
-
-
-def operating_section(record: BacktestRecord, found: Headlines) -> dict[str, Any] | None:
-    """Return target and reached, and what each period used; None where nothing was tuned."""
-    point = record.operating
-    if point is None:
-        return None
-    reached = found.of(TUNED)
-    periods = [
-        {
-            "start": iso(each.start_ns),
-            "end": iso(each.end_ns),
-            "parameters": each.label,
-            "tuned_on": f"{each.past_days} days" if each.past_days else "nothing: too short a past",
-            "loss_avoided_there": each.past_loss_avoided if each.past_days else None,
-            "gain_kept_there": each.past_gain_kept if each.past_days else None,
-        }
-        for each in point.periods
-    ]
-    rivals = [name for name in record.runs if name not in ("hedged", "unhedged", ORACLE)]
-    return {
-        "target_loss_avoided": point.target_loss_avoided,
-        "reached": plain(reached),
-        "words": _target_words(point.target_loss_avoided, reached["loss_avoided"]),
-        "periods": periods,
-        "differences": [
-            {"baseline": name, **plain(gap), "words": judge(gap["skill"], name)}
-            for name in rivals
-            for gap in [found.difference(TUNED, name)]
-        ],
-    }
-
-
-def multiplicity_section(record: BacktestRecord, found: Headlines) -> dict[str, Any]:
-    """Return the skill of the best configuration tried, deflated for their number."""
-    tried = dict.fromkeys(each.run.name for each in record.trials if each.kind in POLICIES)
-    tried = ["hedged", *(name for name in tried if name != "hedged")]
-    if record.operating is not None:
-        tried.append(TUNED)
-    alone = deflate(found, tried)
-    section = {"method": METHOD, "source": SOURCE, "configurations": len(tried), **alone}
-    if TREND_RULE in found.names:
-        against = deflate(found, tried, TREND_RULE)
-        section |= {f"{key}_against_{TREND_RULE}": value for key, value in against.items()}
-    return section
 
 
 def cascade_windows(record: BacktestRecord, bootstrap: BlockBootstrap) -> dict[str, Any]:
@@ -206,23 +128,6 @@ def independent_events(record: BacktestRecord, days: Calendar) -> dict[str, Any]
     }
 
 
-def rules_section(record: BacktestRecord) -> dict[str, Any]:
-    """Return which parameter each rule had when, and on how many days it was chosen."""
-    return {
-        name: [
-            {
-                "start": iso(each.start_ns),
-                "end": iso(each.end_ns),
-                "parameter": each.parameter,
-                "past_days": each.past_days,
-            }
-            for each in choices
-        ]
-        for name, choices in record.rule_choices.items()
-        if any(each.past_days for each in choices)
-    }
-
-
 def plain(estimates: Mapping[str, Estimate]) -> dict[str, Any]:
     """Return estimates as plain mappings."""
     return {name: estimate.to_dict() for name, estimate in estimates.items()}
@@ -230,7 +135,7 @@ def plain(estimates: Mapping[str, Estimate]) -> dict[str, Any]:
 
 def _parts(
     name: str,
-    labels: np.ndarray,
+    labels: NDArray[np.str_],
     daily: Mapping[str, Floats],
     record: BacktestRecord,
     bootstrap: BlockBootstrap,
@@ -259,20 +164,3 @@ def _rivals(found: Headlines) -> dict[str, Any]:
 
 def _compared(record: BacktestRecord) -> list[str]:
     return [*record.runs, *([TUNED] if record.operating is not None else [])]
-
-
-def _point(label: str, kind: str, parameter: float | None, found: Headlines, name: str) -> dict[str, Any]:
-    return {"label": label, "kind": kind, "parameter": parameter, **plain(found.of(name))}
-
-
-def _label(name: str) -> str:
-    """Return a run's name as it is read."""
-    return {"hedged": "as configured", TUNED: "tuned on the past"}.get(name, name)
-
-
-def _target_words(target: float, reached: Estimate) -> str:
-    if reached.value is None or reached.low is None or reached.high is None:
-        return "whether the target was reached cannot be told"
-    if reached.low > target:
-        return "above the target"
-    return "below the target" if reached.high < target else "not distinguishable from the target"
