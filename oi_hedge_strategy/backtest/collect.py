@@ -79,8 +79,11 @@ def collect_run(
     own = _fills(engine, plan.settings.exposure_instrument, HOLDER_ID)
     ledger = SimulationLedger.of(engine.trader.actors())
     ts = hedge_bars.ts_init[hedge_bars.ts_init >= plan.recorded_from_ns]
-    close = hedge_bars.close[hedge_bars.ts_init >= plan.recorded_from_ns]
-    exposure_close = as_of(exposure_bars.ts_init, exposure_bars.close, ts)
+    close = _seen(ledger, hedge_bars)[hedge_bars.ts_init >= plan.recorded_from_ns]
+    exposure_seen = _seen(ledger, exposure_bars)
+    exposure_close = as_of(exposure_bars.ts_init, exposure_seen, ts)
+    before = np.array([plan.recorded_from_ns - 1])
+    earlier = own.pnl(before, as_of(exposure_bars.ts_init, exposure_seen, before))[0]
     funding = [p for p in ledger.funding_payments if p.strategy_id == HEDGE_ID]
     slippage = [c for c in ledger.fill_costs if c.strategy_id == HEDGE_ID]
     received = cumulative(_times(funding), np.array([p.amount for p in funding]), ts)
@@ -96,7 +99,7 @@ def collect_run(
         ts=ts,
         exposure_quantity=own.position(ts),
         hedge_quantity=hedge.position(ts),
-        exposure_pnl=own.pnl(ts, exposure_close) - _before(own, exposure_bars, plan),
+        exposure_pnl=own.pnl(ts, exposure_close) - float(earlier),
         hedge_pnl=pnl,
         fees=fees,
         slippage=cumulative(_times(slippage), np.array([c.amount for c in slippage]), ts),
@@ -165,10 +168,9 @@ def _fills(engine: BacktestEngine, instrument_id: InstrumentId, strategy_id: str
     )
 
 
-def _before(own: _Fills, bars: BarSeries, plan: BacktestPlan) -> float:
-    """Return the exposure's profit and loss from its purchase to the start of the records."""
-    at = np.array([plan.recorded_from_ns - 1])
-    return float(own.pnl(at, as_of(bars.ts_init, bars.close, at))[0])
+def _seen(ledger: SimulationLedger, bars: BarSeries) -> Floats:
+    """Return the bars' closes as the run saw them, moved by its own trades."""
+    return ledger.close_of(bars.instrument_id, bars.ts_init, bars.close)
 
 
 def _times(records: Sequence[SimulationRecord]) -> NDArray[np.int64]:

@@ -146,11 +146,8 @@ def _actor(path: str) -> ImportableActorConfig:
 
 def _venues(plan: BacktestPlan) -> list[Any]:
     settings, quote = plan.settings, plan.hedge.quote_currency.code
-    costs: dict[str, Any] = {
-        "latency_ms": settings.latency_ms,
-        "impact": settings.impact,
-        "costs": settings.costs,
-    }
+    shared: dict[str, Any] = {"costs": settings.costs, "bystanders": [HOLDER_ID]}
+    costs: dict[str, Any] = {"latency_ms": settings.latency_ms, "impact": settings.impact, **shared}
     hedge, exposure = settings.hedge_instrument.venue.value, settings.exposure_instrument.venue.value
     balance = [f"{plan.collateral:.2f} {quote}"]
     fees = settings.costs.fees(hedge)
@@ -166,7 +163,7 @@ def _venues(plan: BacktestPlan) -> list[Any]:
         )
     for each in plan.instruments:
         name = each.id.venue.value
-        venues.setdefault(name, data_venue_config(name))
+        venues.setdefault(name, data_venue_config(name, **shared))
     return list(venues.values())
 
 

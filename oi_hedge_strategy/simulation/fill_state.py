@@ -1,15 +1,22 @@
-"""The module that shows bars to a venue's fill model and records what its fills cost."""
+"""The module that shows bars and halts to a venue's fill model, and records what its fills cost.
+
+A halt is an `InstrumentStatus` of the instrument with one of the `HALTS` as its action; any other action ends
+it. While it lasts nothing fills: market orders, also those on their way, are rejected, stops and limits rest
+without being filled, positions are not liquidated. Data go on. What rests is matched again from the first
+price after the halt, so a stop that the market has passed meanwhile fills at that bar's open.
+"""
 
 from collections import Counter, deque
 
 from nautilus_trader.backtest.config import SimulationModuleConfig
 from nautilus_trader.backtest.modules import SimulationModule
 from nautilus_trader.core.data import Data
-from nautilus_trader.model.data import Bar
-from nautilus_trader.model.enums import OrderSide
+from nautilus_trader.model.data import Bar, InstrumentStatus
+from nautilus_trader.model.enums import MarketStatusAction, OrderSide, OrderType
 from nautilus_trader.model.events import OrderFilled
 from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.instruments import Instrument
+from nautilus_trader.model.orders import Order
 
 from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_strategy.simulation.bars import ExecutionBars
@@ -18,6 +25,15 @@ from oi_hedge_strategy.simulation.records import FillCost, publish
 
 MATCHED_PRIORITY = 10
 """Message bus priority at which a bar counts as matched: after liquidations, before any strategy."""
+
+HALTS = (
+    MarketStatusAction.HALT,
+    MarketStatusAction.SUSPEND,
+    MarketStatusAction.PAUSE,
+    MarketStatusAction.CLOSE,
+    MarketStatusAction.NOT_AVAILABLE_FOR_TRADING,
+)
+"""Actions of an `InstrumentStatus` during which nothing fills."""
 
 
 class ImpactStateModuleConfig(SimulationModuleConfig, frozen=True):
@@ -38,7 +54,8 @@ class ImpactStateModule(SimulationModule):
     """
     Feed the venue's `ImpactFillModel` with bars and publish a `FillCost` for each fill that it priced.
 
-    Only the finest time bars of an instrument are used, as the engine itself matches on those.
+    Only the finest time bars of an instrument are used, as the engine itself matches on those. What the
+    volume of one bar could not take of a market order is filled on the next bars, at their close.
     """
 
     def __init__(self, config: ImpactStateModuleConfig) -> None:
@@ -46,6 +63,7 @@ class ImpactStateModule(SimulationModule):
         self.fills: deque[FillCost] = deque(maxlen=config.keep_records)
         self._bars = ExecutionBars()
         self._matching: InstrumentId | None = None
+        self._working: dict[InstrumentId, list[Order]] = {}
         self._counts = Counter[str]()
 
     def register_venue(self, exchange: object) -> None:
@@ -62,24 +80,50 @@ class ImpactStateModule(SimulationModule):
         self.msgbus.subscribe(f"events.fills.*.{self.exchange.id}", self._on_fill)
 
     def pre_process(self, data: Data) -> None:
-        """Announce a bar to the fill model before it is matched."""
-        if isinstance(data, Bar) and (duration := self._bars.duration(data)) is not None:
+        """Announce a bar to the fill model before it is matched, and note halts."""
+        if isinstance(data, InstrumentStatus):
+            self._on_status(data)
+        elif isinstance(data, Bar) and (duration := self._bars.duration(data)) is not None:
             self.exchange.fill_model.begin_bar(data, duration)
             self._matching = data.bar_type.instrument_id
+
+    def _on_status(self, status: InstrumentStatus) -> None:
+        market = self.exchange.fill_model.market(status.instrument_id)
+        halted = status.action in HALTS
+        if halted and not market.halted:
+            self._counts["halts"] += 1
+        market.halted = halted
 
     def _on_matched(self, bar: Bar) -> None:
         self._complete()
 
     def _complete(self) -> None:
-        if self._matching is not None:
-            self.exchange.fill_model.complete_bar(self._matching)
-            self._matching = None
+        if self._matching is None:
+            return
+        instrument_id, self._matching = self._matching, None
+        self.exchange.fill_model.complete_bar(instrument_id)
+        for order in self._working.pop(instrument_id, ()):
+            if order.is_open:
+                self.exchange.get_matching_engine(instrument_id).fill_market_order(order)
+                self._keep_working(order)
+
+    def _keep_working(self, order: Order) -> None:
+        """Remember a market order that the volume could not fill; triggered stops rest at the venue."""
+        working = self._working.setdefault(order.instrument_id, [])
+        if order.order_type == OrderType.MARKET and order.is_open and order not in working:
+            working.append(order)
 
     def _on_fill(self, event: OrderFilled) -> None:
-        quote = self.exchange.fill_model.take_quote(event.client_order_id)
+        instrument = self.cache.instrument(event.instrument_id)
+        quantity = float(event.last_qty)
+        quote = self.exchange.fill_model.take_quote(instrument, event.client_order_id, quantity)
         if quote is None:
             return
-        record = _fill_cost(event, quote, self.cache.instrument(event.instrument_id))
+        order = self.cache.order(event.client_order_id)
+        if order.is_open:
+            self._counts["partial fills"] += 1
+            self._keep_working(order)
+        record = _fill_cost(event, quote, instrument)
         self._counts["fills"] += 1
         self._counts["capped"] += record.capped
         self._counts["on defaults"] += not record.estimated
@@ -100,6 +144,7 @@ class ImpactStateModule(SimulationModule):
         self.fills.clear()
         self._bars.reset()
         self._matching = None
+        self._working.clear()
         self._counts.clear()
 
 
@@ -119,6 +164,8 @@ def _fill_cost(event: OrderFilled, quote: CostQuote, instrument: Instrument) -> 
         reference_price=quote.reference,
         half_spread_bps=quote.cost.half_spread_bps,
         impact_bps=quote.cost.impact_bps,
+        latency_bps=quote.latency_bps,
+        permanent_bps=quote.permanent_bps,
         capped=quote.cost.capped,
         estimated=quote.estimated,
         amount=side * worse * size,

@@ -1,10 +1,11 @@
-"""Fills with spread and square-root impact, for venues simulated from bars.
+"""Fills with spread, square-root impact, latency and limited volume, for venues simulated from bars.
 
 What a fill may know: during the matching of bar t (stops, liquidations) volatility and volume come from the
 bars before t; from the moment bar t has been matched and published (market orders after its close) bar t
 counts too. A stop fills from its trigger, or from the bar's open if the market opened beyond the trigger,
-never from the bar's extreme. Limit orders keep the engine's own behaviour. The market itself does not move
-after a fill: impact is a cost, not a change of the recorded prices.
+never from the bar's extreme. Market and stop orders together take at most a share of a bar's volume; what is
+left of them is filled on later bars. Limit orders keep the engine's own behaviour. At a halted venue nothing
+fills.
 """
 
 import random
@@ -13,13 +14,15 @@ from dataclasses import dataclass
 from nautilus_trader.backtest.config import FillModelConfig
 from nautilus_trader.backtest.models import FillModel
 from nautilus_trader.model.book import OrderBook
-from nautilus_trader.model.data import Bar, BookOrder
-from nautilus_trader.model.enums import BookType, OrderSide, OrderType
+from nautilus_trader.model.data import Bar
+from nautilus_trader.model.enums import OrderSide, OrderType
 from nautilus_trader.model.identifiers import ClientOrderId, InstrumentId
 from nautilus_trader.model.instruments import Instrument
-from nautilus_trader.model.objects import Price
+from nautilus_trader.model.objects import Price, Quantity
 from nautilus_trader.model.orders import Order
 
+from oi_hedge_catalog.errors import ConfigError
+from oi_hedge_strategy.simulation.delays import adverse_move
 from oi_hedge_strategy.simulation.impact import (
     BPS,
     ExecutionCost,
@@ -28,17 +31,29 @@ from oi_hedge_strategy.simulation.impact import (
     execution_cost,
     worse_price,
 )
+from oi_hedge_strategy.simulation.liquidity import BarMarket, OfferedBook
+from oi_hedge_strategy.simulation.propagator import PERMANENT_COEFFICIENT, permanent_share
 
+_STEP_TOLERANCE = 1e-9
 STOPS = (OrderType.STOP_MARKET, OrderType.TRAILING_STOP_MARKET)
 
 
 class ImpactFillModelConfig(FillModelConfig, frozen=True):
     """
-    Configure an `ImpactFillModel`; `ImpactParameters` and `MarketEstimator` explain each value.
+    Configure an `ImpactFillModel`; `ImpactParameters` and `MarketEstimator` explain the values not listed.
 
     Until `warmup_days` of bars have been seen, `default_volatility` (daily, a fraction) and `default_volume`
-    (daily, base coin) stand in for the estimates, and each fill's record says so. `multiplier` is applied to
-    the spread and impact of every fill, for sweeps.
+    (daily, base coin) stand in for the estimates, and each fill's record says so.
+
+    Parameters
+    ----------
+    multiplier : float, default 1
+        Times the spread and impact of every fill, for sweeps.
+    permanent_coefficient : float, default 0.314
+        Of the part of the impact that stays, linear in the quantity (see `propagator`).
+    participation : float, default 0.1
+        Own fills as a share of a bar's volume, at most.
+
     """
 
     impact_coefficient: float = 1.0
@@ -51,45 +66,53 @@ class ImpactFillModelConfig(FillModelConfig, frozen=True):
     default_volatility: float = 0.04
     default_volume: float = 1_000_000.0
     multiplier: float = 1.0
+    permanent_coefficient: float = PERMANENT_COEFFICIENT
+    participation: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class CostQuote:
-    """Hold the price offered to an order and how it came about."""
+    """
+    Hold the price offered to an order and how it came about.
+
+    Parameters
+    ----------
+    reference : float
+        The market's price when the order met it, own earlier trades included.
+    price : float
+        What the order gets.
+    cost : ExecutionCost
+        Between the two, without latency.
+    permanent_bps : float
+        What of the impact stays in the market's price.
+    latency_bps : float
+        What the market moved against the order on its way.
+    estimated : bool
+        True if volatility and volume were measured.
+
+    """
 
     reference: float
     price: float
     cost: ExecutionCost
+    permanent_bps: float
+    latency_bps: float
     estimated: bool
 
 
-class _BarMarket:
-    """Keep one instrument's estimator, and the bar that is being matched apart from it."""
-
-    def __init__(self, estimator: MarketEstimator) -> None:
-        self.estimator = estimator
-        self._bar: tuple[int, float, float, int] | None = None
-        self.open: Price | None = None
-
-    def begin(self, bar: Bar, duration_ns: int) -> None:
-        self.complete()
-        self._bar = (bar.ts_event, float(bar.close), float(bar.volume), duration_ns)
-        self.open = bar.open
-
-    def complete(self) -> None:
-        if self._bar is not None:
-            self.estimator.update(*self._bar)
-        self._bar = self.open = None
-
-
 class ImpactFillModel(FillModel):
-    """Fill market and stop orders at the market's price, moved by spread and impact, in one piece."""
+    """Fill market and stop orders at the market's price, moved by latency, spread and impact."""
 
     def __init__(self, config: ImpactFillModelConfig) -> None:
         state = random.getstate()
         super().__init__(config=config)
         if config.random_seed is None:
             random.setstate(state)
+        if not config.participation > 0.0 or config.permanent_coefficient < 0.0:
+            raise ConfigError(
+                "market impact: participation must be positive and permanent_coefficient not negative, found "
+                f"{config.participation} and {config.permanent_coefficient}."
+            )
         self._config = config
         self._parameters = ImpactParameters(
             coefficient=config.impact_coefficient,
@@ -98,33 +121,41 @@ class ImpactFillModel(FillModel):
             min_half_spread_bps=config.min_half_spread_bps,
             max_cost_bps=config.max_cost_bps,
         ).times(config.multiplier)
-        self._markets: dict[InstrumentId, _BarMarket] = {}
+        self._markets: dict[InstrumentId, BarMarket] = {}
         self._quotes: dict[ClientOrderId, CostQuote] = {}
-        self._market_of_nothing = self._new_estimator()
+        self._delays: dict[ClientOrderId, int] = {}
+        self._moved: dict[InstrumentId, float] = {}
 
-    def _new_estimator(self) -> MarketEstimator:
-        config = self._config
-        return MarketEstimator(
-            config.half_life_days, config.warmup_days, config.default_volatility, config.default_volume
-        )
-
-    def begin_bar(self, bar: Bar, duration_ns: int) -> None:
-        """Take note that the venue is about to match `bar`."""
-        market = self._markets.get(bar.bar_type.instrument_id)
-        if market is None:
-            market = self._markets[bar.bar_type.instrument_id] = _BarMarket(self._new_estimator())
-        market.begin(bar, duration_ns)
-
-    def complete_bar(self, instrument_id: InstrumentId) -> None:
-        """Take note that the venue has matched the instrument's bar and that its close is known."""
-        market = self._markets.get(instrument_id)
-        if market is not None:
-            market.complete()
+    def market(self, instrument_id: InstrumentId) -> BarMarket:
+        """Return what is known of an instrument at this moment."""
+        found = self._markets.get(instrument_id)
+        if found is None:
+            config = self._config
+            estimator = MarketEstimator(
+                config.half_life_days, config.warmup_days, config.default_volatility, config.default_volume
+            )
+            found = self._markets[instrument_id] = BarMarket(estimator, config.participation)
+        return found
 
     def estimator(self, instrument_id: InstrumentId) -> MarketEstimator:
         """Return what is known of an instrument's volatility and volume at this moment."""
-        market = self._markets.get(instrument_id)
-        return self._market_of_nothing if market is None else market.estimator
+        return self.market(instrument_id).estimator
+
+    def begin_bar(self, bar: Bar, duration_ns: int) -> None:
+        """Take note that the venue is about to match `bar`."""
+        self.market(bar.bar_type.instrument_id).begin(bar, duration_ns)
+
+    def complete_bar(self, instrument_id: InstrumentId) -> None:
+        """Take note that the venue has matched the instrument's bar and that its close is known."""
+        self.market(instrument_id).complete()
+
+    def delay(self, client_order_id: ClientOrderId, delay_ns: int) -> None:
+        """Take note of how old the market that an order answers will be when it arrives."""
+        self._delays[client_order_id] = delay_ns
+
+    def move(self, instrument_id: InstrumentId, shift: float) -> None:
+        """Take note of how far own trades have moved the market since its last price, a signed fraction."""
+        self._moved[instrument_id] = shift
 
     def quote(
         self,
@@ -133,6 +164,7 @@ class ImpactFillModel(FillModel):
         quantity: float,
         reference: float,
         half_spread_bps: float = 0.0,
+        delay_ns: int = 0,
     ) -> CostQuote:
         """
         Return the price at which `quantity` would fill now.
@@ -149,47 +181,89 @@ class ImpactFillModel(FillModel):
             The market's price before costs.
         half_spread_bps : float
             Half the quoted spread, if there are quotes.
+        delay_ns : int
+            How old the price is that the order answers.
 
         """
-        coins = quantity * float(instrument.multiplier) / (reference if instrument.is_inverse else 1.0)
-        market = self.estimator(instrument.id)
-        cost = execution_cost(self._parameters, coins, market.volatility, market.volume, half_spread_bps)
-        price = worse_price(reference, cost.total_bps, side, float(instrument.price_increment))
-        return CostQuote(reference, price, cost, market.is_warm)
+        market = self.market(instrument.id)
+        estimator = market.estimator
+        volatility, volume = estimator.volatility, estimator.volume
+        coins = quantity * _coins(instrument, reference)
+        cost = execution_cost(self._parameters, coins, volatility, volume, half_spread_bps)
+        stays = permanent_share(coins, volatility, volume, self._config.permanent_coefficient)
+        late = adverse_move(volatility, market.stress, delay_ns) / BPS if delay_ns else 0.0
+        price = worse_price(reference, cost.total_bps + late, side, float(instrument.price_increment))
+        return CostQuote(
+            reference=reference,
+            price=price,
+            cost=cost,
+            permanent_bps=min(stays * self._config.multiplier / BPS, cost.impact_bps),
+            latency_bps=late,
+            estimated=estimator.is_warm,
+        )
 
-    def take_quote(self, client_order_id: ClientOrderId) -> CostQuote | None:
-        """Return and forget the quote of an order that has filled; ``None`` if this model did not fill it."""
-        return self._quotes.pop(client_order_id, None)
+    def take_quote(
+        self, instrument: Instrument, client_order_id: ClientOrderId, quantity: float
+    ) -> CostQuote | None:
+        """
+        Return and forget the quote of an order that has filled by `quantity`, and reduce the bar's volume.
+
+        ``None`` if this model did not fill it. What is left of the order was late only once.
+        """
+        self._delays.pop(client_order_id, None)
+        quote = self._quotes.pop(client_order_id, None)
+        if quote is not None:
+            self.market(instrument.id).take(quantity * _coins(instrument, quote.reference))
+        return quote
 
     def reset(self) -> None:
         """Forget all markets and quotes."""
-        self._markets.clear()
-        self._quotes.clear()
+        for memory in (self._markets, self._quotes, self._delays, self._moved):
+            memory.clear()
 
     def get_orderbook_for_fill_simulation(
         self, instrument: Instrument, order: Order, best_bid: Price, best_ask: Price
     ) -> OrderBook | None:
-        """Return a book with the whole order at its impacted price, ``None`` for limit orders."""
+        """Return what the venue offers to an order; ``None`` leaves limit orders to the engine."""
+        market = self.market(instrument.id)
+        if market.halted:
+            return OfferedBook(instrument, best_ask, Quantity.zero(instrument.size_precision))
         if order.has_price:
             return None
         bid, ask = float(best_bid), float(best_ask)
-        anchor = self._anchor(instrument.id, order, best_bid)
-        reference = 0.5 * (bid + ask) if anchor is None else float(anchor)
-        spread = 0.5 * (ask - bid) / reference / BPS
+        anchor = self._anchor(market, order, best_bid)
+        middle = 0.5 * (bid + ask)
+        reference = (
+            float(anchor) if anchor is not None else middle * (1.0 + self._moved.get(instrument.id, 0.0))
+        )
+        spread = 0.5 * (ask - bid) / middle / BPS
+        leaves = order.leaves_qty
+        unit = _coins(instrument, reference)
+        room = market.available(float(leaves) * unit) / unit
+        offered = leaves if room >= float(leaves) else _floor(instrument, room)
         side = 1 if order.side == OrderSide.BUY else -1
-        quote = self.quote(instrument, side, float(order.leaves_qty), reference, spread)
-        self._quotes[order.client_order_id] = quote
-        book = OrderBook(instrument_id=instrument.id, book_type=BookType.L2_MBP)
-        opposite = OrderSide.SELL if side > 0 else OrderSide.BUY
-        book.add(BookOrder(opposite, instrument.make_price(quote.price), order.leaves_qty, 1), 0, 0)
-        return book
+        delay = self._delays.get(order.client_order_id, 0)
+        quote = self.quote(instrument, side, float(offered), reference, spread, delay)
+        if offered > 0:
+            self._quotes[order.client_order_id] = quote
+        return OfferedBook(instrument, instrument.make_price(quote.price), offered)
 
-    def _anchor(self, instrument_id: InstrumentId, order: Order, market: Price) -> Price | None:
+    def _anchor(self, market: BarMarket, order: Order, price: Price) -> Price | None:
         """Return where a triggered order met the market inside a bar, ``None`` where the market is known."""
-        state = self._markets.get(instrument_id)
-        if state is None or state.open is None or not order.has_trigger_price:
+        if market.open is None or not order.has_trigger_price:
             return None
-        trigger, opened = order.trigger_price, state.open
+        trigger, opened = order.trigger_price, market.open
         rising = (order.side == OrderSide.BUY) == (order.order_type in STOPS)
         gapped = opened >= trigger if rising else opened <= trigger
-        return opened if gapped and market == opened else trigger
+        return opened if gapped and price == opened else trigger
+
+
+def _coins(instrument: Instrument, price: float) -> float:
+    """Return the base coin in one unit of an instrument's quantity."""
+    return float(instrument.multiplier) / (price if instrument.is_inverse else 1.0)
+
+
+def _floor(instrument: Instrument, quantity: float) -> Quantity:
+    """Return the largest quantity of the instrument's increments that is not above `quantity`."""
+    step = float(instrument.size_increment)
+    return Quantity(int(quantity / step + _STEP_TOLERANCE) * step, instrument.size_precision)

@@ -1,14 +1,21 @@
 """An actor that keeps every record of the simulated venues, for the evaluation after a run."""
 
+from typing import Any
+
+import numpy as np
 from nautilus_trader.common.actor import Actor
 from nautilus_trader.common.config import ActorConfig
+from nautilus_trader.model.identifiers import InstrumentId
+from numpy.typing import NDArray
 
+from oi_hedge_catalog.types import CatalogData
 from oi_hedge_strategy.simulation.records import (
     RECORD_TYPES,
     FillCost,
+    FundingIntervalChange,
     FundingPayment,
     PositionLiquidated,
-    SimulationRecord,
+    PriceShift,
     topic,
 )
 
@@ -19,13 +26,15 @@ class SimulationLedgerConfig(ActorConfig, frozen=True):
 
 class SimulationLedger(Actor):
     """
-    Keep fill costs, funding payments and liquidations of all venues in the order in which they happened.
+    Keep the records of all venues in the order in which they happened.
 
     Attributes
     ----------
     fill_costs : list of FillCost
     funding_payments : list of FundingPayment
     liquidations : list of PositionLiquidated
+    price_shifts : list of PriceShift
+    interval_changes : list of FundingIntervalChange
 
     Examples
     --------
@@ -38,6 +47,15 @@ class SimulationLedger(Actor):
         self.fill_costs: list[FillCost] = []
         self.funding_payments: list[FundingPayment] = []
         self.liquidations: list[PositionLiquidated] = []
+        self.price_shifts: list[PriceShift] = []
+        self.interval_changes: list[FundingIntervalChange] = []
+        self._kept: dict[type[CatalogData], list[Any]] = {
+            FillCost: self.fill_costs,
+            FundingPayment: self.funding_payments,
+            PositionLiquidated: self.liquidations,
+            PriceShift: self.price_shifts,
+            FundingIntervalChange: self.interval_changes,
+        }
 
     @classmethod
     def of(cls, actors: list[Actor]) -> "SimulationLedger":
@@ -52,16 +70,36 @@ class SimulationLedger(Actor):
         for record_type in RECORD_TYPES:
             self.msgbus.subscribe(topic(record_type), self._keep)
 
-    def _keep(self, record: SimulationRecord) -> None:
-        if isinstance(record, FillCost):
-            self.fill_costs.append(record)
-        elif isinstance(record, FundingPayment):
-            self.funding_payments.append(record)
-        elif isinstance(record, PositionLiquidated):
-            self.liquidations.append(record)
+    def _keep(self, record: CatalogData) -> None:
+        self._kept[type(record)].append(record)
+
+    def close_of(
+        self, instrument_id: InstrumentId, ts_init: NDArray[np.int64], close: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """
+        Return bars' closes as the simulation saw them, own trades included.
+
+        Parameters
+        ----------
+        instrument_id : InstrumentId
+            The bars' instrument.
+        ts_init : int64 array, shape (n,)
+            When each bar was known, ascending.
+        close : float64 array, shape (n,)
+            As recorded.
+
+        """
+        shifts = [each for each in self.price_shifts if each.instrument_id == instrument_id]
+        if not shifts:
+            return close
+        seen = close.copy()
+        at = np.searchsorted(ts_init, np.array([each.ts_init for each in shifts], np.int64))
+        for row, each in zip(at, shifts, strict=True):
+            if row < ts_init.size and ts_init[row] == each.ts_init and close[row] == each.recorded_close:
+                seen[row] = each.close
+        return seen
 
     def on_reset(self) -> None:
         """Forget all records."""
-        self.fill_costs.clear()
-        self.funding_payments.clear()
-        self.liquidations.clear()
+        for records in self._kept.values():
+            records.clear()

@@ -34,7 +34,7 @@ from oi_hedge_strategy.margin import BINANCE_ETHUSDT_TIERS, MarginSchedule, Tier
 from oi_hedge_strategy.simulation.bars import ExecutionBars
 from oi_hedge_strategy.simulation.closing import LIQUIDATION_TAG, cancel_orders, force_close
 from oi_hedge_strategy.simulation.fill_state import MATCHED_PRIORITY
-from oi_hedge_strategy.simulation.fills import ImpactFillModel
+from oi_hedge_strategy.simulation.fills import CostQuote, ImpactFillModel
 from oi_hedge_strategy.simulation.impact import worse_price
 from oi_hedge_strategy.simulation.margin_group import (
     MarginGroup,
@@ -168,7 +168,8 @@ class LiquidationModule(SimulationModule):
         """Return the open positions, grouped by the margin that answers for them."""
         if not self._open:
             return []
-        positions = list(self._open.values())
+        model = self.exchange.fill_model
+        positions = [p for p in self._open.values() if not model.market(p.instrument_id).halted]
         margins = [
             margin_position(p, self._schedules.get(p.instrument_id, self._schedule)) for p in positions
         ]
@@ -194,8 +195,8 @@ class LiquidationModule(SimulationModule):
             cancel_orders(self.exchange, instrument_id)
         equity = group.equity(prices)
         maintenance = equity - group.excess(prices)
-        market = [self._market_price(p, prices[p.instrument_id]) for p in group.positions]
-        closes, left, insurance = group.settle(market)
+        quotes = [self._quote(p, prices[p.instrument_id]) for p in group.positions]
+        closes, left, insurance = group.settle([float(quote.price) for quote in quotes])
         for i, position in enumerate(group.positions):
             price = closes[i]
             if insurance[i] > 0.0:
@@ -217,6 +218,8 @@ class LiquidationModule(SimulationModule):
                 maintenance=maintenance,
                 fee=float(fee),
                 insurance=insurance[i],
+                impact_bps=quotes[i].cost.impact_bps,
+                permanent_bps=quotes[i].permanent_bps,
                 currency=position.settlement_currency.code,
                 ts_event=ts,
                 ts_init=ts,
@@ -225,12 +228,14 @@ class LiquidationModule(SimulationModule):
             self.liquidations.append(record)
             publish(self, record)
 
-    def _market_price(self, position: Position, reference: float) -> float:
+    def _quote(self, position: Position, reference: float) -> CostQuote:
         """Return what the market gives for `position`, with spread and impact."""
         instrument = self.exchange.instruments[position.instrument_id]
         side = -1 if position.signed_qty > 0.0 else 1
-        quote = self.exchange.fill_model.quote(instrument, side, float(position.quantity), reference)
-        return float(quote.price)
+        quote: CostQuote = self.exchange.fill_model.quote(
+            instrument, side, float(position.quantity), reference
+        )
+        return quote
 
     def _in_favour(self, position: Position, price: float) -> float:
         """Return `price` rounded to the tick so that closing there does not overdraw the account."""

@@ -39,8 +39,11 @@ class FillCost(SimulationRecord):
         As filled.
     reference_price : float
         The market's middle price when the order met it; a stop's trigger, or the open if that was beyond it.
-    half_spread_bps, impact_bps : float
-        Costs applied to the reference, before rounding to the tick.
+    half_spread_bps, impact_bps, latency_bps : float
+        Costs applied to the reference, before rounding to the tick; latency is what the market moved on while
+        the order was on its way.
+    permanent_bps : float
+        What of the impact stays in the market's price.
     capped : bool
         True if the cap cut the cost.
     estimated : bool
@@ -64,6 +67,8 @@ class FillCost(SimulationRecord):
         ("reference_price", pa.float64(), False),
         ("half_spread_bps", pa.float64(), False),
         ("impact_bps", pa.float64(), False),
+        ("latency_bps", pa.float64(), False),
+        ("permanent_bps", pa.float64(), False),
         ("capped", pa.bool_(), False),
         ("estimated", pa.bool_(), False),
         ("amount", pa.float64(), False),
@@ -78,6 +83,8 @@ class FillCost(SimulationRecord):
     reference_price: float
     half_spread_bps: float
     impact_bps: float
+    latency_bps: float
+    permanent_bps: float
     capped: bool
     estimated: bool
     amount: float
@@ -149,6 +156,8 @@ class PositionLiquidated(SimulationRecord):
         Liquidation fee charged, as far as the margin sufficed.
     insurance : float
         Loss beyond the margin, borne by the venue's insurance fund.
+    impact_bps, permanent_bps : float
+        How far the forced close moved the market, and what of it stays.
     currency : str
         Settlement currency of the amounts.
     ts_event, ts_init : int
@@ -167,6 +176,8 @@ class PositionLiquidated(SimulationRecord):
         ("maintenance", pa.float64(), False),
         ("fee", pa.float64(), False),
         ("insurance", pa.float64(), False),
+        ("impact_bps", pa.float64(), False),
+        ("permanent_bps", pa.float64(), False),
         ("currency", pa.string(), False),
     )
 
@@ -179,17 +190,78 @@ class PositionLiquidated(SimulationRecord):
     maintenance: float
     fee: float
     insurance: float
+    impact_bps: float
+    permanent_bps: float
 
 
-RECORD_TYPES: tuple[type[SimulationRecord], ...] = (FillCost, FundingPayment, PositionLiquidated)
+class PriceShift(CatalogData):
+    """
+    Record that own trades have moved a bar of the market.
+
+    Parameters
+    ----------
+    instrument_id : InstrumentId
+        The instrument.
+    recorded_close, close : float
+        The bar's close as recorded, and as everything in the simulation saw it.
+    shift_bps : float
+        What own trades had moved it by at the close, before rounding to the tick.
+    bar_seconds : int
+        Duration of the bar.
+    ts_event, ts_init : int
+        Of the bar.
+
+    """
+
+    FIELDS = (
+        ("recorded_close", pa.float64(), False),
+        ("close", pa.float64(), False),
+        ("shift_bps", pa.float64(), False),
+        ("bar_seconds", pa.int64(), False),
+    )
+
+    recorded_close: float
+    close: float
+    shift_bps: float
+    bar_seconds: int
 
 
-def topic(record_type: type[SimulationRecord]) -> str:
+class FundingIntervalChange(CatalogData):
+    """
+    Record that a venue has changed how often it settles funding.
+
+    Parameters
+    ----------
+    instrument_id : InstrumentId
+        The instrument.
+    previous_minutes, minutes : int
+        The interval before and from now on.
+    ts_event, ts_init : int
+        Of the first rate with the new interval.
+
+    """
+
+    FIELDS = (("previous_minutes", pa.int64(), False), ("minutes", pa.int64(), False))
+
+    previous_minutes: int
+    minutes: int
+
+
+RECORD_TYPES: tuple[type[CatalogData], ...] = (
+    FillCost,
+    FundingPayment,
+    PositionLiquidated,
+    PriceShift,
+    FundingIntervalChange,
+)
+
+
+def topic(record_type: type[CatalogData]) -> str:
     """Return the message bus topic that matches every record of a type."""
     return f"data.{record_type.__name__}.*"
 
 
-def publish(actor: Actor, record: SimulationRecord) -> None:
+def publish(actor: Actor, record: CatalogData) -> None:
     """Publish `record` from `actor`."""
     instrument_id = record.instrument_id
     name = f"data.{type(record).__name__}.{instrument_id.venue}.{instrument_id.symbol.topic()}"

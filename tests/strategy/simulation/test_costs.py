@@ -29,7 +29,9 @@ def test_impact_multiplier_scales_spread_and_impact(market: Any, multiplier: flo
 
 @pytest.mark.parametrize(("multiplier", "ms"), [(0.0, 0), (1.0, 200), (2.0, 400)])
 def test_latency_multiplier_scales_the_arrival(market: Any, multiplier: float, ms: int) -> None:
-    costs = CostsConfig(latency_multiplier=multiplier)
+    costs = CostsConfig(
+        latency_multiplier=multiplier, feed_ms=0.0, response_ms=0.0, latency_jitter=0.0, latency_exponent=0.0
+    )
     script = market.run(
         market.bars(2000.0, 2000.0), {0: lambda s: s.market(1.0)}, latency_ms=200.0, costs=costs
     )

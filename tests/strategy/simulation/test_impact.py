@@ -22,7 +22,12 @@ DAY = 86_400_000_000_000
 PARAMETERS = ImpactParameters(
     coefficient=1.0, half_spread_bps=1.0, reference_volatility=0.04, min_half_spread_bps=0.5
 )
-DEFAULTS = {"default_volatility": 0.04, "default_volume": 10_000.0, "warmup_days": 1000.0}
+DEFAULTS = {
+    "default_volatility": 0.04,
+    "default_volume": 10_000.0,
+    "warmup_days": 1000.0,
+    "participation": 1.0,
+}
 
 
 def test_cost_by_hand() -> None:
@@ -180,7 +185,7 @@ def test_stop_inside_a_bar_does_not_know_that_bar_but_an_order_after_its_close_d
             29: lambda s: s.stop_market(-100.0, "1990.00"),
             30: lambda s: s.market(100.0),
         },
-        impact={"warmup_days": 1.0, "half_life_days": 1.0},
+        impact={"warmup_days": 1.0, "half_life_days": 1.0, "participation": 1.0},
     )
     first, stop, after = market.ledger.fill_costs
     expected = MarketEstimator(1.0, 1.0)

@@ -1,0 +1,88 @@
+"""What a venue offers to an order: one price, so much of it, and no more."""
+
+from nautilus_trader.model.book import OrderBook
+from nautilus_trader.model.data import Bar
+from nautilus_trader.model.enums import BookType, TimeInForce
+from nautilus_trader.model.instruments import Instrument
+from nautilus_trader.model.objects import Price, Quantity
+from nautilus_trader.model.orders import Order
+
+from oi_hedge_strategy.simulation.delays import range_volatility
+from oi_hedge_strategy.simulation.impact import NS_PER_DAY, MarketEstimator
+
+
+class OfferedBook(OrderBook):
+    """
+    Offer up to `quantity` at `price` to one order.
+
+    What is beyond is answered with a fill of zero, at which the engine stops: the rest of the order stays
+    open. Without it the engine would fill all of the rest one tick worse, or cancel it if the order is
+    immediate-or-cancel, as it should then.
+    """
+
+    def __init__(self, instrument: Instrument, price: Price, quantity: Quantity) -> None:
+        super().__init__(instrument_id=instrument.id, book_type=BookType.L2_MBP)
+        self._price, self._quantity = price, quantity
+
+    def simulate_fills(
+        self, order: Order, price_prec: int, size_prec: int, is_aggressive: bool
+    ) -> list[tuple[Price, Quantity]]:
+        """Return the fills that the order gets."""
+        if self._quantity >= order.leaves_qty:
+            return [(self._price, order.leaves_qty)]
+        nothing = (self._price, Quantity.zero(size_prec))
+        if not self._quantity > 0:
+            return [nothing]
+        offered = (self._price, self._quantity)
+        return [offered] if order.time_in_force == TimeInForce.IOC else [offered, nothing]
+
+
+class BarMarket:
+    """
+    Keep one instrument's estimator, the bar that is being matched apart from it, and what is left to trade.
+
+    Parameters
+    ----------
+    estimator : MarketEstimator
+        Of the instrument.
+    participation : float
+        Own fills as a share of a bar's volume, at most.
+
+    """
+
+    def __init__(self, estimator: MarketEstimator, participation: float) -> None:
+        self.estimator = estimator
+        self.open: Price | None = None
+        self.halted = False
+        self.stress = 1.0
+        self._participation = participation
+        self._bar: tuple[int, float, float, int] | None = None
+        self._left: float | None = None
+
+    def begin(self, bar: Bar, duration_ns: int) -> None:
+        """Take note that `bar` is about to be matched."""
+        self.complete()
+        volume = float(bar.volume)
+        self._bar = (bar.ts_event, float(bar.close), volume, duration_ns)
+        self._left = self._participation * volume
+        own = range_volatility(float(bar.high), float(bar.low), duration_ns / NS_PER_DAY)
+        usual = self.estimator.volatility
+        self.stress = own / usual if usual > 0.0 else 1.0
+        self.open = bar.open
+
+    def complete(self) -> None:
+        """Let the bar count in the estimates."""
+        if self._bar is not None:
+            self.estimator.update(*self._bar)
+        self._bar = self.open = None
+
+    def available(self, quantity: float) -> float:
+        """Return how much of `quantity` the last bar's volume still takes; all of it before the first bar."""
+        if self.halted:
+            return 0.0
+        return quantity if self._left is None else min(quantity, self._left)
+
+    def take(self, quantity: float) -> None:
+        """Take note of an own fill."""
+        if self._left is not None:
+            self._left = max(self._left - quantity, 0.0)
