@@ -21,6 +21,7 @@ from nautilus_trader.adapters.hyperliquid.config import (
     HyperliquidDataClientConfig,
     HyperliquidExecClientConfig,
 )
+from nautilus_trader.adapters.hyperliquid.enums import HyperliquidProductType
 from nautilus_trader.adapters.hyperliquid.factories import (
     HyperliquidLiveDataClientFactory,
     HyperliquidLiveExecClientFactory,
@@ -36,7 +37,6 @@ from nautilus_trader.core.nautilus_pyo3 import (
     DeribitEnvironment,
     DeribitProductType,
     HyperliquidEnvironment,
-    HyperliquidProductType,
     KrakenEnvironment,
     KrakenProductType,
     OKXEnvironment,
