@@ -153,7 +153,10 @@ def tune(
     switched = tuple((each.start_ns if at else 0, policies[each.label]) for at, each in enumerate(chosen))
     variant = Variant(TUNED, switched, settings.rails, settings.execution)
     found = run_variants(plan, observed, [variant], description=TUNED)
-    return OperatingPoint(target, chosen, found[TUNED])
+    ratio = _average_ratio(found[TUNED], settings.policy.max_hedge_ratio)
+    alike = scheduled(f"constant {ratio:.1%}", np.full(len(observed), ratio), settings.policy)
+    constant = run_variants(plan, observed, [alike], description="constant beside it")[alike.name]
+    return OperatingPoint(target, chosen, found[TUNED], constant)
 
 
 def _average_ratio(hedged: RunRecord, most: float) -> float:

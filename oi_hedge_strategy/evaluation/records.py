@@ -171,12 +171,15 @@ class OperatingPoint:
         What each period used.
     run : RunRecord
         The run with those parameters.
+    constant : RunRecord
+        A constant hedge of the same average ratio.
 
     """
 
     target_loss_avoided: float
     periods: tuple[TunedPeriod, ...]
     run: RunRecord
+    constant: RunRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,13 @@ from oi_hedge_strategy.evaluation.effectiveness import judge
 from oi_hedge_strategy.evaluation.headline import Headlines, headlines
 from oi_hedge_strategy.evaluation.multiplicity import METHOD, SOURCE, deflate
 from oi_hedge_strategy.evaluation.records import BacktestRecord, Floats, OperatingPoint, TunedPeriod
-from oi_hedge_strategy.evaluation.verdict_sections import ORACLE, TREND_RULE, TUNED, plain
+from oi_hedge_strategy.evaluation.verdict_sections import (
+    ORACLE,
+    TREND_RULE,
+    TUNED,
+    TUNED_CONSTANT,
+    plain,
+)
 
 COSTS = ("impact", "latency")
 SELDOM = 0.10
@@ -57,10 +63,12 @@ def operating_section(
     if point is None:
         return None
     reached = found.of(TUNED)
-    rivals = [name for name in record.runs if name not in ("hedged", "unhedged", ORACLE)]
+    apart = ("hedged", "unhedged", "constant", ORACLE)
+    rivals = [TUNED_CONSTANT, *(name for name in record.runs if name not in apart)]
     return {
         "target_loss_avoided": point.target_loss_avoided,
         "reached": plain(reached),
+        "constant": plain(found.of(TUNED_CONSTANT)),
         "words": _target_words(point.target_loss_avoided, reached["loss_avoided"]),
         "reached_since_tuned": _since_tuned(point, days, daily, found.bootstrap),
         "as_configured": _seldom(record, found),

@@ -21,7 +21,7 @@ from oi_hedge_strategy.evaluation.records import BacktestRecord, Floats
 
 HOUR_NS = 3_600_000_000_000
 TREND_RULE = "trend_28d"
-TUNED = "tuned"
+TUNED, TUNED_CONSTANT = "tuned", "constant at the tuned ratio"
 ORACLE = "oracle"
 
 
@@ -29,7 +29,7 @@ def all_runs(record: BacktestRecord, days: Calendar) -> dict[str, Floats]:
     """Return the net P&L by day of every run, of trials and of the tuned one, by name."""
     runs = dict(record.runs) | {each.run.name: each.run for each in record.trials}
     if record.operating is not None:
-        runs[TUNED] = record.operating.run
+        runs |= {TUNED: record.operating.run, TUNED_CONSTANT: record.operating.constant}
     return {name: days.net(run.total_pnl) for name, run in runs.items()}
 
 

@@ -7,10 +7,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_strategy.evaluation.daily import calendar
 from oi_hedge_strategy.evaluation.effectiveness import loss_avoided, skill
+from oi_hedge_strategy.evaluation.publish import BEGIN, END, publish
 from oi_hedge_strategy.evaluation.records import OperatingPoint, RuleChoice, Trial, TunedPeriod
 from oi_hedge_strategy.evaluation.result import build_result
+from oi_hedge_strategy.evaluation.verdict_page import markdown_verdict
 
 HOUR = 3_600_000_000_000
 
@@ -39,7 +42,7 @@ def swept(record_factory):
         TunedPeriod(start, middle, "as configured", 0, np.nan, np.nan),
         TunedPeriod(middle, end, "loss aversion 8", 182, 0.8, 0.2),
     )
-    point = OperatingPoint(0.67, periods, held(record, "tuned", 0.8))
+    point = OperatingPoint(0.67, periods, held(record, "tuned", 0.8), held(record, "constant 80%", 0.8))
     choices = {
         "momentum": (RuleChoice(start, middle, 0.05, 0), RuleChoice(middle, end, 0.08, 182)),
         "fixed": (RuleChoice(start, end, 28.0, 0),),
@@ -81,6 +84,11 @@ def test_target_and_reached_stand_side_by_side(result):
     assert point["target_loss_avoided"] == 0.67
     assert point["reached"]["loss_avoided"]["value"] == pytest.approx(0.8)
     assert point["words"] == "above the target"
+    assert point["constant"]["gain_kept"]["value"] == pytest.approx(0.2)
+    assert [each["baseline"] for each in point["differences"]] == [
+        "constant at the tuned ratio", "constant half", "momentum", "open interest rule",
+    ]  # fmt: skip
+    assert point["differences"][0]["words"] == "not distinguishable from constant at the tuned ratio"
     assert point["reached_since_tuned"]["days"] == 183
     assert point["reached_since_tuned"]["gain_kept"]["value"] == pytest.approx(0.2)
     first, second = point["periods"]
@@ -161,3 +169,32 @@ def test_cascades_that_follow_within_the_longest_horizon_are_one_event(swept):
 def test_without_sweeps_nothing_is_made_up(year_result):
     assert not {"frontier", "cost_sensitivity", "operating_point", "rule_parameters"} & year_result.keys()
     assert year_result["multiplicity"]["configurations"] == 1
+
+
+def test_the_verdict_is_published_between_the_marks(result, tmp_path):
+    source, page = tmp_path / "result.json", tmp_path / "verdict.md"
+    source.write_text(json.dumps(result))
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    text = publish(source, page).read_text()
+    assert text.startswith(f"before\n{BEGIN}\n") and text.endswith(f"{END}\nafter\n")
+    assert "old" not in text
+    assert "Target: 67.0 % of the losses avoided" in text
+    assert "| loss aversion 8 | 80.0 %" in text
+    assert "| momentum | 0.05, 0.08 |" in text
+    assert f"avoided {100 * result['verdict']['loss_avoided']['value']:.1f} %" in text
+
+
+def test_a_verdict_without_sweeps_can_be_published(year_result):
+    text = markdown_verdict(year_result)
+    assert "Target" not in text and "| momentum |" in text
+
+
+@pytest.mark.parametrize("text", ["", f"{BEGIN} only", f"{END} {BEGIN}"])
+def test_a_page_without_marks_is_refused(result, tmp_path, text):
+    source, page = tmp_path / "result.json", tmp_path / "verdict.md"
+    source.write_text(json.dumps(result))
+    page.write_text(text)
+    with pytest.raises(ConfigError, match="expected the marks"):
+        publish(source, page)
+    with pytest.raises(ConfigError, match="expected the result.json"):
+        publish(tmp_path / "none.json", page)
