@@ -37,6 +37,9 @@ from oi_hedge_strategy.simulation.market_truth import TruthConfig
 )
 @click.option("--truth-every", type=int, default=6, show_default=True, help="Hours between those moments.")
 @click.option(
+    "--truth-after", type=int, default=0, show_default=True, help="Days before the first of those moments."
+)
+@click.option(
     "--facts", type=click.Path(path_type=Path), help="Draw the market's stylised facts into this SVG file."
 )
 @click.option(
@@ -54,6 +57,7 @@ def simulate(
     uninformative: bool,
     truth_paths: int,
     truth_every: int,
+    truth_after: int,
     facts: Path | None,
     beside: Path | None,
 ) -> None:
@@ -66,7 +70,7 @@ def simulate(
     if beside is not None and facts is None:
         raise ConfigError(f"--beside {beside} belongs to --facts: name the picture too")
     recorded = store.open_catalog(beside) if beside is not None else None
-    truth = TruthConfig(every_hours=truth_every, paths=truth_paths) if truth_paths else None
+    truth = TruthConfig(truth_every, truth_paths, after_days=truth_after) if truth_paths else None
     config = SimulatedMarketConfig(
         seed=seed,
         assets=tuple(name.strip().upper() for name in assets.split(",") if name.strip()),

@@ -38,12 +38,15 @@ class TruthConfig:
         Continuations from each; the standard error of a probability p is ``sqrt(p (1 - p) / paths)``.
     definition : CascadeDefinition
         What counts as a cascade, and the horizons.
+    after_days : int
+        The first moment lies this far into the market, so that a model's look-back is filled by then.
 
     """
 
     every_hours: int = 6
     paths: int = 200
     definition: CascadeDefinition = field(default_factory=CascadeDefinition)
+    after_days: int = 0
 
     def __post_init__(self) -> None:
         """Raise `ConfigError` for a value out of its range."""
@@ -51,6 +54,8 @@ class TruthConfig:
             raise ConfigError(f"Truth: every_hours must divide a day, was {self.every_hours}")
         if self.paths < 2:
             raise ConfigError(f"Truth: paths must be at least 2, was {self.paths}")
+        if self.after_days < 0:
+            raise ConfigError(f"Truth: after_days must not be negative, was {self.after_days}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +109,8 @@ class TruthSampler:
     def watch(self, market: AgentMarket, row: int, record: StepRecord) -> None:
         """Continue the market when step `row` ends a moment whose volatility is known."""
         hour = (row + 1) // STEPS_PER_HOUR
-        if (row + 1) % self._every or hour <= self._truth.definition.volatility_hours:
+        earliest = max(24 * self._truth.after_days, self._truth.definition.volatility_hours + 1)
+        if (row + 1) % self._every or hour < earliest:
             return
         steps = self._truth.definition.horizons_hours[-1] * STEPS_PER_HOUR
         name = zlib.crc32(self._asset.encode())
