@@ -101,7 +101,7 @@ class OIHedgeStrategy(Strategy):
             self._desk.restore_drift(self._saved[_DRIFT])
         self._safety = Safety.of(self.config, self._desk, self._book, self.cache, f"oi-hedge.{self.id}")
         if self._safety is not None:
-            self._safety.start()
+            self._safety.start(self._exposure.read)
             every = pd.Timedelta(seconds=WATCH_SECS)
             watch = in_node_thread(self, self._on_watch)
             self.clock.set_timer(_WATCH, every, callback=watch, fire_immediately=True)

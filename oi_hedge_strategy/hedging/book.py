@@ -51,6 +51,10 @@ class HedgeBook:
         """Return the hedge position, signed base coin."""
         return sum(base_quantity(each, price) for each in self._positions())
 
+    def base_quantity(self, quantity: float) -> float:
+        """Return a quantity of the instrument in base coin."""
+        return quantity * self._instrument.multiplier.as_double()
+
     def equity(self, price: float) -> float:
         """
         Return the equity of the hedge venue's account in settlement currency.

@@ -1,5 +1,6 @@
 """What makes a hedge safe to leave alone: its memory, its kill switch and its resting stop."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -66,9 +67,21 @@ class Safety:
         undecided, self._keeper.undecided = self._keeper.undecided, False
         return undecided
 
-    def start(self) -> None:
+    @property
+    def restarting(self) -> bool:
+        """Whether a decision that the run before did not come to is still to be made."""
+        return self._keeper.undecided
+
+    def start(self, exposure: Callable[[float], float]) -> None:
         """
         Bring back what was kept, and refuse a position that this hedge did not open.
+
+        What moved while the node was away counts as turnover: mostly it is the order that was just sent.
+
+        Parameters
+        ----------
+        exposure : callable
+            Returns the exposure at a price.
 
         Raises
         ------
@@ -83,6 +96,8 @@ class Safety:
                 "open: close it, hedge in another instrument, or set adopt_position to let it be taken over"
             )
         if left is not None and left["position"] != held:
+            moved, price = self._book.base_quantity(held - left["position"]), self._desk.price
+            self._desk.record_order(self._desk.newest, moved, exposure(price) if price > 0.0 else 0.0)
             self._keeper.notices.append(
                 f"the hedge was {left['position']:g} when the state was kept and is {held:g} now, as the "
                 "venue says; it goes on from there"

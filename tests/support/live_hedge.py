@@ -5,10 +5,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from fakes.futures_venue import FuturesVenue
 from nautilus_trader.adapters.binance.common.enums import BinanceAccountType, BinanceEnvironment
 from nautilus_trader.adapters.binance.config import BinanceExecClientConfig
 from nautilus_trader.adapters.binance.factories import BinanceLiveExecClientFactory
+from nautilus_trader.common.actor import Actor
 from nautilus_trader.common.config import LoggingConfig
 from nautilus_trader.common.providers import InstrumentProvider
 from nautilus_trader.config import (
@@ -25,7 +25,7 @@ from nautilus_trader.model.data import Bar, CustomData, DataType
 from nautilus_trader.model.identifiers import ClientId, TraderId, Venue
 from nautilus_trader.model.objects import Price, Quantity
 from support.engine import HEDGE, bar_type, specs
-from support.live_node import _NODES
+from support.nodes import NODES
 
 from oi_hedge_catalog.instruments import build_instrument
 from oi_hedge_catalog.types import OpenInterestUpdate
@@ -70,15 +70,15 @@ class FeedFactory(LiveDataClientFactory):
         return FeedClient(loop, name, msgbus, cache, clock, config)
 
 
-def exec_config(venue: FuturesVenue) -> BinanceExecClientConfig:
+def exec_config(base: str) -> BinanceExecClientConfig:
     """Return the official adapter's configuration for a loopback venue."""
-    stream = venue.base.replace("http://", "ws://")
+    stream = base.replace("http://", "ws://")
     return BinanceExecClientConfig(
         api_key="loopback-key",
         api_secret="loopback-secret",
         account_type=BinanceAccountType.USDT_FUTURES,
         environment=BinanceEnvironment.LIVE,
-        base_url_http=venue.base,
+        base_url_http=base,
         base_url_ws=stream,
         base_url_ws_stream=stream,
         instrument_provider=InstrumentProviderConfig(load_ids=frozenset([HEDGE])),
@@ -91,8 +91,8 @@ class LiveHedge:
 
     Parameters
     ----------
-    venue : FuturesVenue
-        Where orders go.
+    base : str
+        Address of the venue that orders go to.
     model : str
         The model file.
     state : Path
@@ -104,10 +104,7 @@ class LiveHedge:
 
     """
 
-    def __init__(
-        self, venue: FuturesVenue, model: str, state: Path, exposure: float = 10.0, **values: Any
-    ) -> None:
-        self.venue = venue
+    def __init__(self, base: str, model: str, state: Path, exposure: float = 10.0, **values: Any) -> None:
         values.setdefault(
             "rails", RailsConfig(hard_stop=0.10, max_daily_turnover=100.0, max_daily_orders=100)
         )
@@ -120,11 +117,12 @@ class LiveHedge:
             )
         )  # fmt: skip
         self.recorder = DecisionRecorder()
+        self.watchers: list[Actor] = []
         self._config = TradingNodeConfig(
             trader_id=TraderId("LOOPBACK-001"),
             logging=LoggingConfig(log_level="OFF"),
             data_clients={"BINANCE": LiveDataClientConfig()},
-            exec_clients={"BINANCE": exec_config(venue)},
+            exec_clients={"BINANCE": exec_config(base)},
             exec_engine=LiveExecEngineConfig(
                 reconciliation=True,
                 reconciliation_startup_delay_secs=0.05,
@@ -143,11 +141,12 @@ class LiveHedge:
 
     async def __aenter__(self) -> "LiveHedge":
         node = self.node = TradingNode(config=self._config, loop=asyncio.get_running_loop())
-        _NODES.append(node)
+        NODES.append(node)
         node.add_data_client_factory("BINANCE", FeedFactory)
         node.add_exec_client_factory("BINANCE", BinanceLiveExecClientFactory)
         node.build()
-        node.trader.add_actor(self.recorder)
+        for actor in (self.recorder, *self.watchers):
+            node.trader.add_actor(actor)
         node.trader.add_strategy(self.strategy)
         self._task = asyncio.create_task(node.run_async())
         self._check = asyncio.create_task(PositionCheck(node, HEDGE, 0.25).run())
@@ -164,9 +163,9 @@ class LiveHedge:
         found: FeedClient = self.node.kernel.data_engine._clients[ClientId("BINANCE")]
         return found
 
-    def bar(self, price: float | None = None) -> None:
-        """Let a bar of the hedge instrument come, with open interest, at the venue's price."""
-        ts, price = time.time_ns(), price or float(self.venue.account.price)
+    def bar(self, price: float = 2000.0) -> None:
+        """Let a bar of the hedge instrument come, with open interest."""
+        ts = time.time_ns()
         update = OpenInterestUpdate(HEDGE, 1000.0, None, ts, ts)
         self.feed.push(CustomData(DataType(OpenInterestUpdate), update))
         prices = [Price(price, 2)] * 4
@@ -177,8 +176,3 @@ class LiveHedge:
         """What the strategy believes it holds."""
         positions = self.node.cache.positions_open(instrument_id=HEDGE, strategy_id=self.strategy.id)
         return float(sum(each.signed_qty for each in positions))
-
-    @property
-    def position(self) -> float:
-        """What the venue says is held."""
-        return float(self.venue.account.position)

@@ -13,6 +13,7 @@ from nautilus_trader.core.data import Data
 from nautilus_trader.live.node import TradingNode
 from nautilus_trader.model.data import DataType, FundingRateUpdate, InstrumentStatus
 from nautilus_trader.model.identifiers import ClientId, InstrumentId, TraderId
+from support.nodes import NODES
 
 from oi_hedge_adapters.client import OpenInterestDataClient
 from oi_hedge_adapters.config import OpenInterestClientConfig
@@ -21,7 +22,6 @@ from oi_hedge_adapters.feed_status import FeedStatus
 from oi_hedge_catalog import LiquidationRecord, LongShortRatio, OpenInterestUpdate
 
 CLIENT = ClientId("OI")
-_NODES: list[TradingNode] = []
 CUSTOM = (OpenInterestUpdate, LongShortRatio, LiquidationRecord)
 
 
@@ -122,7 +122,7 @@ class LiveNode:
 
     async def __aenter__(self) -> "LiveNode":
         self.node = TradingNode(config=self._node_config, loop=asyncio.get_running_loop())
-        _NODES.append(self.node)
+        NODES.append(self.node)
         self.node.add_data_client_factory("OI", OpenInterestDataClientFactory)
         self.node.build()
         for actor in self._actors:
@@ -146,7 +146,7 @@ def run_live(scenario: Callable[[], Awaitable[None]]) -> None:
     """Run `scenario` in a loop of its own and dispose of its nodes after it."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    _NODES.clear()
+    NODES.clear()
     try:
         loop.run_until_complete(scenario())
         left = asyncio.all_tasks(loop)
@@ -156,7 +156,7 @@ def run_live(scenario: Callable[[], Awaitable[None]]) -> None:
         loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         assert not ours, f"tasks were left behind: {ours}"
     finally:
-        for node in _NODES:
+        for node in NODES:
             node.dispose()
         if not loop.is_closed():
             loop.close()

@@ -27,7 +27,8 @@ def play(venue, tmp_path, monkeypatch):
             await venue.start()
             try:
                 for scenario in scenarios:
-                    async with LiveHedge(venue, model, tmp_path / "state", **values) as live:
+                    async with LiveHedge(venue.base, model, tmp_path / "state", **values) as live:
+                        live.account = venue.account
                         await until(lambda live=live: live.strategy.is_running)
                         await scenario(live)
             finally:
@@ -40,9 +41,10 @@ def play(venue, tmp_path, monkeypatch):
 
 def hedged(live, quantity=-10.0):
     """Return whether node and venue agree on the hedge, and one stop rests for all of it."""
-    stops = live.venue.account.resting()
-    whole = [float(stop.quantity) for stop in stops] == ([abs(quantity)] if quantity else [])
-    return live.held == live.position == quantity and whole and live.strategy._book.is_protected()
+    account = live.account
+    whole = [float(stop.quantity) for stop in account.resting()] == ([abs(quantity)] if quantity else [])
+    agreed = live.held == float(account.position) == quantity
+    return agreed and whole and live.strategy._book.is_protected()
 
 
 async def open_hedge(live):
@@ -179,7 +181,7 @@ def test_a_position_that_the_hedge_did_not_open_is_not_taken_over_at_a_first_sta
         await venue.start()
         try:
             with pytest.raises(Exception, match="holds 3 at the first start, which this hedge did not open"):
-                async with LiveHedge(venue, model, tmp_path / "state") as live:
+                async with LiveHedge(venue.base, model, tmp_path / "state") as live:
                     await asyncio.wait_for(live._task, 10.0)
         finally:
             await venue.stop()

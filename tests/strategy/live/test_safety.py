@@ -9,6 +9,7 @@ from nautilus_trader.trading.strategy import Strategy
 from support.engine import HEDGE, HELD, HOUR, START, bar_type, events, run
 from support.models import write_model
 
+from oi_hedge_strategy import strategy
 from oi_hedge_strategy.backtest.plan import iso
 from oi_hedge_strategy.config import OIHedgeConfig
 from oi_hedge_strategy.hedging.config import ExposureConfig, RailsConfig
@@ -28,6 +29,12 @@ class Hand(Strategy):
 
     def on_start(self):
         self.clock.set_time_alert_ns("HAND", self._at, lambda event: self._act())
+
+
+@pytest.fixture(autouse=True)
+def slow_watch(monkeypatch):
+    """Look at the switch once a minute: hours pass in a moment here."""
+    monkeypatch.setattr(strategy, "WATCH_SECS", 60.0)
 
 
 @pytest.fixture
