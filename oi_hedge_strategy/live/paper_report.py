@@ -84,10 +84,10 @@ def make_report(
     if backtest is not None and catalog is not None:
         raise ConfigError("--backtest and --catalog exclude one another: name a result, or data to make one")
     ledger, card = Path(settings.paper.directory) / LEDGER, _card(settings)
+    reference = _read_result(backtest) if backtest is not None else None
     coverage = ledger_coverage(ledger, card.schema.bar_seconds)
     record = ledger_record(ledger, settings, card)
     result = build_result(record)
-    reference = _read_result(backtest) if backtest is not None else None
     if catalog is not None:
         reference = _backtest_now(settings, card, catalog, coverage, out / "backtest")
     side = "down" if settings.exposure_quantity > 0.0 else "up"
