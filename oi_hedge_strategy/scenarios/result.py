@@ -99,7 +99,7 @@ def cells(figures: Result) -> list[str]:
     return [
         f"{figures['held_at_onset']:.0%}",
         *(f"{100 * figures[name]:.1f} %" for name in ("loss_unhedged", "loss_hedged")),
-        f"{100 * figures['cost']:.2f} %",
+        f"{100 * figures['cost']:.2f} %".replace("-0.00", "0.00"),
         margin,
         str(figures["stops"]) if figures["stops"] else "-",
         rails or "-",

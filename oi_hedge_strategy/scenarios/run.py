@@ -171,7 +171,7 @@ def _words(plan: BacktestPlan, settings: BacktestSettings, policy: PolicyConfig,
         return f"constant ratio {policy.constant_ratio:.0%}{note}"
     if policy.needs_model:
         return f"{policy.kind} by {plan.model.name}"
-    note = ", as every model given has seen that time" if settings.policy.needs_model else ""
+    note = ", as no model given may be used at that time" if settings.policy.needs_model else ""
     return f"{policy.kind.replace('_', ' ')}{note}"
 
 

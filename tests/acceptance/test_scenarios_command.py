@@ -135,7 +135,7 @@ def test_recorded_data_are_used_and_a_model_that_has_seen_them_is_not(tmp_path):
     row = rows["2024-08-05"]
     assert row["data"] == "recorded" and result["simulated"] is False
     assert row["onset"].startswith("2024-08-04T12:00")
-    assert row["configured"]["policy"] == "open interest rule, as every model given has seen that time"
+    assert row["configured"]["policy"] == "open interest rule, as no model given may be used at that time"
     assert row["full"]["held_at_onset"] == 1.0
 
 
