@@ -5,6 +5,10 @@ short receives it. A fill stamped with the very time of the settlement comes aft
 known only when it has been published, positions and prices are remembered by time and the payment is booked
 at `ts_init` of the rate on what was held and quoted at the settlement.
 
+A venue settles at its own interval and may change it (Binance has moved contracts between eight hours, four
+and one): each rate is that of the interval that it ends, and a change is published as a
+`FundingIntervalChange`.
+
 The price is the venue's mark price if it publishes any, else the last trade or middle price known to have
 been true at the settlement, which for hourly bars is a bar's close.
 """
@@ -26,7 +30,7 @@ from nautilus_trader.model.objects import Money
 
 from oi_hedge_catalog.errors import ConfigError, DataError
 from oi_hedge_strategy.simulation.history import History
-from oi_hedge_strategy.simulation.records import FundingPayment, publish
+from oi_hedge_strategy.simulation.records import FundingIntervalChange, FundingPayment, publish
 
 NS_PER_MINUTE = 60_000_000_000
 NS_PER_HOUR = 60 * NS_PER_MINUTE
@@ -82,6 +86,7 @@ class FundingModule(SimulationModule):
         self._marks: dict[InstrumentId, History] = {}
         self._due: dict[InstrumentId, tuple[int, Decimal]] = {}
         self._settled: dict[InstrumentId, int] = {}
+        self._intervals: dict[InstrumentId, int] = {}
         self._totals: dict[str, Decimal] = {}
         self._counts = Counter[str]()
         self.payments.clear()
@@ -127,6 +132,7 @@ class FundingModule(SimulationModule):
         rate = Decimal(str(update.rate))
         if not rate.is_finite():
             raise DataError(f"funding rate of {update.instrument_id}: expected a number, found {rate}.")
+        self._note_interval(update)
         if not self._predicts:
             self._settle(update.instrument_id, _settlement_time(update), rate, update.ts_init)
             return
@@ -140,6 +146,17 @@ class FundingModule(SimulationModule):
             self._due[update.instrument_id] = (update.next_funding_ns, rate)
         else:
             self._counts["late predictions ignored"] += 1
+
+    def _note_interval(self, update: FundingRateUpdate) -> None:
+        """Publish a change of the interval; a rate without one leaves it as it was."""
+        if not update.interval:
+            return
+        before = self._intervals.get(update.instrument_id)
+        self._intervals[update.instrument_id] = update.interval
+        if before is not None and before != update.interval:
+            self._counts["interval changes"] += 1
+            times = update.ts_event, update.ts_init
+            publish(self, FundingIntervalChange(update.instrument_id, before, update.interval, *times))
 
     def process(self, ts_now: int) -> None:
         """Settle predicted rates that have come due."""

@@ -2,11 +2,14 @@
 
 What is assumed:
 
-- A bar's own prices decide, also between open and close. Once the bar has been matched (so that resting stops
-  have had their chance) and before any strategy sees it, the account is checked from the open towards the
-  low and towards the high. A position whose last fill lies within the bar is checked at the close only, since
-  bars do not tell what came first. Real venues use the mark price, which wicks less: this is conservative.
-- Between bars the account is checked when its balance changes (fees, funding) and on quotes and trades.
+- Where the venue's mark prices come as data, at least two within a bar, they decide when a position is
+  closed, and the market's own price decides at what. A mark price stands for `max_mark_age_minutes`.
+- Else a bar's own prices decide, also between open and close. Once the bar has been matched (so that resting
+  stops have had their chance) and before any strategy sees it, the account is checked from the open towards
+  the low and towards the high. A position whose last fill lies within the bar is checked at the close only,
+  since bars do not tell what came first. The mark price wicks less: this is conservative.
+- Between bars the account is checked when its balance changes (fees, funding), on marks, quotes and trades.
+- While an instrument is halted, nothing whose margin answers for a position in it is closed.
 - Resting orders of the liquidated instruments are cancelled first. Then each position closes in one fill at
   the price where equity met maintenance margin, or at the open if the market gapped beyond it, with spread
   and impact of the venue's fill model on top. The liquidation fee is the fill's commission.
@@ -23,7 +26,7 @@ from typing import Literal
 from nautilus_trader.backtest.config import SimulationModuleConfig
 from nautilus_trader.backtest.modules import SimulationModule
 from nautilus_trader.core.data import Data
-from nautilus_trader.model.data import Bar, QuoteTick, TradeTick
+from nautilus_trader.model.data import Bar, MarkPriceUpdate, QuoteTick, TradeTick
 from nautilus_trader.model.events import AccountState, PositionClosed, PositionEvent
 from nautilus_trader.model.identifiers import InstrumentId, PositionId
 from nautilus_trader.model.objects import Money, Price
@@ -38,11 +41,14 @@ from oi_hedge_strategy.simulation.fills import CostQuote, ImpactFillModel
 from oi_hedge_strategy.simulation.impact import worse_price
 from oi_hedge_strategy.simulation.margin_group import (
     MarginGroup,
+    MarkPrices,
     cross_groups,
     isolated_groups,
     margin_position,
 )
 from oi_hedge_strategy.simulation.records import PositionLiquidated, publish
+
+NS_PER_MINUTE = 60_000_000_000
 
 
 class LiquidationModuleConfig(SimulationModuleConfig, frozen=True):
@@ -57,6 +63,8 @@ class LiquidationModuleConfig(SimulationModuleConfig, frozen=True):
         Tables of single instruments, by instrument ID.
     margin_mode : "cross" or "isolated", default "cross"
         Whether the account or each position's own initial margin answers for losses.
+    max_mark_age_minutes : float, default 5
+        How long a mark price stands; after it the last price does.
     fee_rate : float, default 0.0125
         Liquidation fee on the closed notional; 1.25 % is Binance's for ETHUSDT.
     keep_records : int, default 100_000
@@ -67,6 +75,7 @@ class LiquidationModuleConfig(SimulationModuleConfig, frozen=True):
     tiers: list[TierRow] | None = None
     instrument_tiers: dict[str, list[TierRow]] | None = None
     margin_mode: Literal["cross", "isolated"] = "cross"
+    max_mark_age_minutes: float = 5.0
     fee_rate: float = 0.0125
     keep_records: int = 100_000
 
@@ -91,7 +100,9 @@ class LiquidationModule(SimulationModule):
 
     def _clear(self) -> None:
         self._open: dict[PositionId, Position] = {}
-        self._matching: Bar | None = None
+        self._matching: tuple[Bar, int] | None = None
+        self._marks: dict[InstrumentId, MarkPrices] = {}
+        self._traded: dict[InstrumentId, int] = {}
         self._stale = False
         self._count = 0
         self._bars.reset()
@@ -107,15 +118,23 @@ class LiquidationModule(SimulationModule):
             )
         venue = self.exchange.id
         self.msgbus.subscribe(f"data.bars.*.{venue}-*", self._on_matched, priority=MATCHED_PRIORITY + 1)
+        self.msgbus.subscribe(f"data.mark_prices.{venue}.*", self._on_mark)
         self.msgbus.subscribe(f"events.account.{venue}-*", self._on_account)
         self.msgbus.subscribe("events.position.*", self._on_position)
 
     def pre_process(self, data: Data) -> None:
         """Take note of what is about to be matched."""
         if isinstance(data, Bar):
-            self._matching = data if self._bars.duration(data) is not None else None
+            duration = self._bars.duration(data)
+            self._matching = (data, duration) if duration is not None else None
+            self._traded[data.bar_type.instrument_id] = data.ts_event
         elif isinstance(data, QuoteTick | TradeTick):
+            self._traded[data.instrument_id] = data.ts_event
             self._stale = True
+
+    def _on_mark(self, update: MarkPriceUpdate) -> None:
+        self._marks.setdefault(update.instrument_id, MarkPrices()).add(update.ts_event, float(update.value))
+        self._stale = True
 
     def _on_account(self, event: AccountState) -> None:
         self._stale = True
@@ -129,20 +148,24 @@ class LiquidationModule(SimulationModule):
             self._open[event.position_id] = self.cache.position(event.position_id)
 
     def process(self, ts_now: int) -> None:
-        """Check the account at current prices if it or a quote has changed."""
+        """Check the account at current prices if it, a mark price or a quote has changed."""
         if not self._stale:
             return
         self._stale = False
         for group in self._groups():
-            prices = self._current_prices(group)
+            prices = self._current_prices(group, ts_now)
             if group.excess(prices) <= 0.0:
                 self._liquidate(group, prices, ts_now)
 
     def _on_matched(self, bar: Bar) -> None:
-        if self._matching is None or bar is not self._matching or not self._open:
+        if self._matching is None or bar is not self._matching[0] or not self._open:
+            return
+        instrument_id, began = bar.bar_type.instrument_id, bar.ts_event - self._matching[1]
+        marks = self._marks.get(instrument_id)
+        if marks is not None and marks.are_within(began):
             return
         for group in self._groups():
-            inside = [p for p in group.positions if p.instrument_id == bar.bar_type.instrument_id]
+            inside = [p for p in group.positions if p.instrument_id == instrument_id]
             if any(p.last_event.ts_event == bar.ts_init for p in inside):
                 self._check_path(group, bar, (bar.close, bar.close))
             elif inside:
@@ -150,7 +173,7 @@ class LiquidationModule(SimulationModule):
 
     def _check_path(self, group: MarginGroup, bar: Bar, path: tuple[Price, ...]) -> None:
         """Liquidate a group at its first breach between the path's first price and each of the others."""
-        prices = self._current_prices(group, bar)
+        prices = self._current_prices(group, bar.ts_init)
         start, *extremes = map(float, path)
 
         def excess(price: float) -> float:
@@ -161,41 +184,65 @@ class LiquidationModule(SimulationModule):
             breach = breach_price(excess, start, extreme)
             if breach is not None:
                 prices[bar.bar_type.instrument_id] = breach
-                self._liquidate(group, prices, bar.ts_init)
+                self._liquidate(group, prices, bar.ts_init, bar.bar_type.instrument_id)
                 return
 
     def _groups(self) -> list[MarginGroup]:
-        """Return the open positions, grouped by the margin that answers for them."""
+        """Return the open positions that can be closed, grouped by the margin that answers for them."""
         if not self._open:
             return []
-        model = self.exchange.fill_model
-        positions = [p for p in self._open.values() if not model.market(p.instrument_id).halted]
+        positions = list(self._open.values())
         margins = [
             margin_position(p, self._schedules.get(p.instrument_id, self._schedule)) for p in positions
         ]
-        return self._group(self.exchange.get_account(), positions, margins)
+        groups = self._group(self.exchange.get_account(), positions, margins)
+        return [group for group in groups if not any(map(self._is_halted, group.positions))]
 
-    def _current_prices(self, group: MarginGroup, bar: Bar | None = None) -> dict[InstrumentId, float]:
-        """Return the market's price of each instrument, that of `bar` left to it."""
+    def _is_halted(self, position: Position) -> bool:
+        halted: bool = self.exchange.fill_model.market(position.instrument_id).halted
+        return halted
+
+    def _current_prices(self, group: MarginGroup, ts: int) -> dict[InstrumentId, float]:
+        """Return the price of each instrument that margin is reckoned at: mark price, else the market's."""
         prices: dict[InstrumentId, float] = {}
         for position in group.positions:
-            if bar is not None and position.instrument_id == bar.bar_type.instrument_id:
-                continue
-            middle = self.exchange.get_book(position.instrument_id).midpoint()
-            if middle is None:
-                raise DataError(
-                    f"liquidation of {position.instrument_id}: a position is open but the venue has no "
-                    "price; load bars that the venue executes on, or quotes."
-                )
-            prices[position.instrument_id] = float(middle)
+            marks = self._marks.get(position.instrument_id)
+            known = marks is not None and ts - marks.ts <= self.config.max_mark_age_minutes * NS_PER_MINUTE
+            prices[position.instrument_id] = (
+                marks.price if marks is not None and known else self._market_price(position.instrument_id)
+            )
         return prices
 
-    def _liquidate(self, group: MarginGroup, prices: dict[InstrumentId, float], ts: int) -> None:
+    def _market_price(self, instrument_id: InstrumentId) -> float:
+        middle = self.exchange.get_book(instrument_id).midpoint()
+        if middle is None:
+            raise DataError(
+                f"liquidation of {instrument_id}: a position is open but the venue has no price; load bars "
+                "that the venue executes on, or quotes."
+            )
+        return float(middle)
+
+    def _closing_price(self, instrument_id: InstrumentId, price: float) -> float:
+        """Return where the market is as `price` triggers: there, if its own last price is older."""
+        marks = self._marks.get(instrument_id)
+        if marks is None or marks.price != price or marks.ts > self._traded.get(instrument_id, 0):
+            return price
+        return self._market_price(instrument_id)
+
+    def _liquidate(
+        self,
+        group: MarginGroup,
+        prices: dict[InstrumentId, float],
+        ts: int,
+        inside: InstrumentId | None = None,
+    ) -> None:
+        """Close a group's positions; that in `inside` met its price within the bar being matched."""
         for instrument_id in prices:
             cancel_orders(self.exchange, instrument_id)
+        market = {i: price if i == inside else self._closing_price(i, price) for i, price in prices.items()}
         equity = group.equity(prices)
         maintenance = equity - group.excess(prices)
-        quotes = [self._quote(p, prices[p.instrument_id]) for p in group.positions]
+        quotes = [self._quote(p, market[p.instrument_id]) for p in group.positions]
         closes, left, insurance = group.settle([float(quote.price) for quote in quotes])
         for i, position in enumerate(group.positions):
             price = closes[i]

@@ -73,6 +73,33 @@ class MarginGroup:
         return prices, max(left, 0.0), insurance
 
 
+class MarkPrices:
+    """
+    Keep an instrument's last mark price, and when the one before it was.
+
+    Attributes
+    ----------
+    ts : int
+        Time of the last, UNIX ns.
+    price : float
+        The last.
+
+    """
+
+    def __init__(self) -> None:
+        self.ts = self._before = 0
+        self.price = 0.0
+
+    def add(self, ts: int, price: float) -> None:
+        """Take in a mark price; one older than the last is late and changes nothing."""
+        if ts > self.ts:
+            self._before, self.ts, self.price = self.ts, ts, price
+
+    def are_within(self, since: int) -> bool:
+        """Return whether the last two are after `since`."""
+        return self._before > since
+
+
 def margin_position(position: Position, schedule: MarginSchedule) -> MarginPosition:
     """Return what decides the margin of `position`."""
     quantity = position.signed_qty * float(position.multiplier)

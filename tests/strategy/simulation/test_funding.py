@@ -72,6 +72,20 @@ def test_hourly_and_changing_intervals_pay_each_settled_rate_once(market) -> Non
     assert amounts(market) == pytest.approx([-0.2, -0.4, 0.6, -0.8, -1.0])
 
 
+def test_change_of_the_interval_is_published_once(market) -> None:
+    rates = [
+        settled(market, 8, interval=480),
+        settled(market, 9, interval=60),
+        settled(market, 10, interval=60),
+        settled(market, 14, interval=240),
+    ]
+    market.run(market.bars(*[2000.0] * 15), {2: lambda s: s.market(1.0)}, data=rates)
+    changes = market.ledger.interval_changes
+    assert [(c.previous_minutes, c.minutes) for c in changes] == [(480, 60), (60, 240)]
+    assert [c.ts_event for c in changes] == [market.START + h * market.HOUR for h in (9, 14)]
+    assert amounts(market) == pytest.approx([-0.20] * 4)
+
+
 def test_position_opened_after_the_settlement_pays_nothing(market) -> None:
     # bar 7 closes at 8 h and is known 10 s later; the rate of 8 h arrives a minute later still
     late = settled(market, 8, lag=60 * SECOND)
