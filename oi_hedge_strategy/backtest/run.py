@@ -1,5 +1,6 @@
 """Run hedged, unhedged and baselines over one plan and gather what the report needs."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -25,9 +26,12 @@ from oi_hedge_strategy.backtest.node_config import run_config
 from oi_hedge_strategy.backtest.oracle import run_oracle
 from oi_hedge_strategy.backtest.plan import BacktestPlan, iso
 from oi_hedge_strategy.backtest.replay import ObservingDesk
+from oi_hedge_strategy.backtest.statistics import analyse
 from oi_hedge_strategy.backtest.sweep import Sweeps, baselines, trial_variants, tune
 from oi_hedge_strategy.backtest.variants import held_bars, run_variants
+from oi_hedge_strategy.evaluation.files import write_text
 from oi_hedge_strategy.evaluation.records import BacktestRecord, Trial
+from oi_hedge_strategy.evaluation.result import to_plain
 from oi_hedge_strategy.hedging.observed import Observed
 
 _LEAST_TO_SWEEP_NS = 60 * 86_400_000_000_000
@@ -68,6 +72,9 @@ def run_backtest(
     decisions = collect_decisions(engine, plan)
     timing = np.array(find_strategy(engine).decision_ns, np.float64)[-len(decisions) :] / 1e3
     _write_reports(engine, out)
+    capital = plan.collateral + plan.start_price * abs(settings.exposure_quantity)
+    statistics = analyse(engine.portfolio.analyzer, runs["hedged"], capital)
+    write_text(out / "statistics.json", json.dumps(to_plain(statistics), indent=2, allow_nan=False) + "\n")
     engine.dispose()
     compared, choices = baselines(plan, observed, runs["hedged"])
     tried = trial_variants(plan, sweeps, len(observed))

@@ -110,8 +110,8 @@ def _luck(result: Result) -> str:
 
 def _comparison(result: Result) -> str:
     hedge = [("**the hedge as configured**", result["verdict"], "", "")]
-    point = result.get("operating_point")
-    tuned = {each["baseline"]: each for each in point["differences"]} if point else {}
+    point: Result = result.get("operating_point") or {}
+    tuned = {each["baseline"]: each for each in point.get("differences", ())}
     if point:
         hedge.append(("**the hedge tuned towards the target**", point["reached"], "", ""))
     gaps = {each["baseline"]: each for each in result["differences"]}

@@ -94,6 +94,14 @@ def test_result_has_every_figure_that_is_promised(finished):
     assert 0 < result["on_bar_us"]["p50"] <= result["on_bar_us"]["p99"]
 
 
+def test_nautilus_statistics_agree_with_the_result(finished):
+    stated = json.loads((finished.out / "statistics.json").read_text())
+    verdict = finished.result["verdict"]
+    assert stated["Loss Avoided"] == pytest.approx(verdict["loss_avoided"]["value"], abs=1e-9)
+    assert stated["Hedge Skill"] == pytest.approx(verdict["skill"]["value"], abs=1e-9)
+    assert "Sharpe Ratio (252 days)" in stated
+
+
 def test_skill_is_loss_avoided_plus_gain_kept_less_one(finished):
     verdict = finished.result["verdict"]
     expected = verdict["loss_avoided"]["value"] + verdict["gain_kept"]["value"] - 1
@@ -232,4 +240,7 @@ def test_the_installed_command_runs(market, short_model, tmp_path):
     assert "SIMULATED MARKET" in done.stdout
     assert "Traceback" not in done.stderr
     written = {path.name for path in (tmp_path / "out").iterdir()}
-    assert written == {"report.html", "result.json", "orders.csv", "fills.csv", "positions.csv", "decisions"}
+    assert written == {
+        "report.html", "result.json", "statistics.json", "orders.csv", "fills.csv", "positions.csv",
+        "decisions",
+    }  # fmt: skip
