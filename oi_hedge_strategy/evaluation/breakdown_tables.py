@@ -1,6 +1,6 @@
 """Tables that break a backtest down: by period, regime, netting, cost, probability."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from oi_hedge_strategy.evaluation.tables import Cell, plain_text, table
@@ -12,9 +12,13 @@ from oi_hedge_strategy.evaluation.wording import (
     percent,
     percent_level,
     signed,
+    signed_percent,
+    spoken,
 )
 
-HEADLINE = (("loss_avoided", percent), ("gain_kept", percent), ("skill", signed))
+Show = Callable[[float | None], str]
+HEADLINE: dict[str, Show] = {"loss_avoided": percent, "gain_kept": percent, "skill": signed}
+DIFFERENCES: dict[str, Show] = {"loss_avoided": signed_percent, "gain_kept": signed_percent, "skill": signed}
 
 
 def month_table(result: Result) -> str:
@@ -52,17 +56,17 @@ def split_table(rows: object, name: str) -> str:
     """
     found = _named(rows, name)
     keys = list(dict.fromkeys(key for _, row in found for key in row))
-    figures = [(key, show) for key, show in HEADLINE if key in keys]
+    figures = [(key, show) for key, show in HEADLINE.items() if key in keys]
     said = {name, "label", "name", *(key for key, _ in figures)}
     others = [key for key in keys if key not in said]
     wordy = [any(isinstance(row.get(key), str) for _, row in found) for key in others]
     return table(
-        [name, *map(spaced, [key for key, _ in figures]), *map(spaced, others)],
+        [name, *map(spoken, [key for key, _ in figures]), *map(spoken, others)],
         [
             [
                 label,
                 *(_figure(row.get(key), show) for key, show in figures),
-                *(_plain(row.get(key)) for key in others),
+                *(_cell(key, row.get(key)) for key in others),
             ]
             for label, row in found
         ],
@@ -70,10 +74,37 @@ def split_table(rows: object, name: str) -> str:
     )
 
 
+def difference_table(rows: Sequence[Result], less: str) -> str:
+    """Return paired differences to baselines; `less` names what they are taken from."""
+    return table(
+        [f"{less}, less", "loss avoided", "gain kept", "skill", "in words"],
+        [
+            [
+                spoken(row["baseline"]),
+                *(_figure(row[key], show) for key, show in DIFFERENCES.items()),
+                spoken(row["words"]),
+            ]
+            for row in rows
+        ],
+        words=(0, 4),
+    )
+
+
+def window_table(windows: Result) -> str:
+    """Return the loss avoided within the cascades, by the hedge and by its baselines."""
+    runs = {"the hedge": windows, **windows["baselines"]}
+    rows = [(spoken(name), _figure(each["loss_avoided"], percent)) for name, each in runs.items()]
+    return table(["within the cascades", "loss avoided"], rows)
+
+
 def sensitivity_table(result: Result) -> str:
     """Return the skill at multiplied costs."""
     rows = [
-        [f"{each['impact']:g}", f"{each['latency']:g}", *(_figure(each[key], show) for key, show in HEADLINE)]
+        [
+            f"{each['impact']:g}",
+            f"{each['latency']:g}",
+            *(_figure(each[key], show) for key, show in HEADLINE.items()),
+        ]
         for each in result["cost_sensitivity"]
     ]
     return table(["impact, times", "latency, times", "loss avoided", "gain kept", "skill"], rows, words=())
@@ -93,38 +124,36 @@ def reliability_table(curve: Result, result: Result) -> str:
     return table(["forecast", "mean", f"observed, {percent_level(result)} interval", "decisions"], rows)
 
 
-def operating_table(result: Result) -> str:
-    """Return the periods that were tuned one by one."""
-    rows = result["operating_point"].get("periods") or []
+def period_table(rows: Sequence[Result]) -> str:
+    """Return what holds from a ``start`` to an ``end`` each."""
     keys = list(dict.fromkeys(key for row in rows for key in row if key not in ("start", "end")))
     return table(
-        ["from", "to", *(spaced(key) for key in keys)],
-        [[day(row["start"]), day(row["end"]), *(_plain(row.get(key)) for key in keys)] for row in rows],
+        ["from", "to", *map(spoken, keys)],
+        [[day(row["start"]), day(row["end"]), *(_cell(key, row.get(key)) for key in keys)] for row in rows],
         words=range(2 + len(keys)),
     )
 
 
-def spaced(key: str) -> str:
-    """Return a key of the result as words."""
-    return key.replace("_", " ")
-
-
 def _named(rows: object, name: str) -> list[tuple[str, Mapping[str, Any]]]:
     if isinstance(rows, Mapping):
-        return [(spaced(str(key)), row) for key, row in rows.items()]
+        return [(spoken(str(key)), row) for key, row in rows.items()]
     assert isinstance(rows, Iterable)
-    return [(spaced(str(row.get(name, row.get("label", row.get("name"))))), row) for row in rows]
+    return [(spoken(str(row.get(name, row.get("label", row.get("name"))))), row) for row in rows]
 
 
-def _figure(estimate: Result | None, show: Any) -> Cell:
+def _figure(estimate: Result | None, show: Show) -> Cell:
     if estimate is None:
         return "-"
     return show(estimate["value"]), interval(estimate, show)
 
 
-def _plain(value: object) -> Cell:
+def _cell(key: str, value: object) -> Cell:
+    """Return any value of a section, shown as its key asks for."""
+    show = signed if "skill" in key else percent
     if isinstance(value, Mapping) and "value" in value:
-        return plain_text(value["value"]), interval(value, plain_text)
-    if isinstance(value, bool) or not isinstance(value, float):
-        return plain_text(value)
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+        return _figure(value, show)
+    if isinstance(value, float) and any(name in key for name in HEADLINE):
+        return show(value)
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return plain_text(value)

@@ -51,7 +51,7 @@ def calibration_chart(record: BacktestRecord, curves: list[Result]) -> go.Figure
         figure.add_trace(_counts(record, curve), row=2, col=column)
         figure.update_xaxes(range=[0, 1.05 * top], **place)
         figure.update_xaxes(title={"text": "forecast, %", "standoff": 4}, row=2, col=column)
-        figure.update_yaxes(type="log", row=2, col=column)
+        figure.update_yaxes(type="log", dtick=1, tickformat="~s", row=2, col=column)
     plain_layout(figure, "", 430)
     figure.update_yaxes(rangemode="tozero", row=1)
     figure.update_yaxes(title_text="observed, %", row=1, col=1)

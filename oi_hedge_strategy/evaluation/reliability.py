@@ -12,7 +12,8 @@ from oi_hedge_strategy.evaluation.daily import DAY_NS
 from oi_hedge_strategy.evaluation.records import BacktestRecord, Floats, Times
 
 OUTCOME = re.compile(r"(down|up)_(\d+)h")
-BINS = 10
+CUTS = (*(tenth / 10 for tenth in range(1, 10)), 0.95, 0.98)
+"""Between which shares of the decisions, by forecast, the bins lie: the high ones are what is acted upon."""
 NO_FORECAST = "no forecast fell into the bin"
 NO_CASCADE = "either no cascade or nothing but cascades followed"
 
@@ -55,9 +56,9 @@ def reliability(record: BacktestRecord, bootstrap: BlockBootstrap) -> list[dict[
     list of dict
         One for each probability with ``side``, ``hours``, ``samples``, ``followed`` (decisions that a cascade
         followed), ``mean_forecast``, ``observed``, ``bias`` (mean forecast less observed share),
-        ``brier_skill`` (against the observed share as constant forecast), ``words`` and ``bins``: ten of
-        equal count by forecast, fewer where forecasts repeat, each with ``from``, ``to``, ``forecast``,
-        ``observed`` and ``samples``.
+        ``brier_skill`` (against the observed share as constant forecast), ``words`` and ``bins``: tenths by
+        forecast, the highest cut once more at 95 and 98 %, fewer where forecasts repeat, each with
+        ``from``, ``to``, ``forecast``, ``observed`` and ``samples``.
 
     """
     outcomes = record.outcomes
@@ -79,9 +80,9 @@ def reliability(record: BacktestRecord, bootstrap: BlockBootstrap) -> list[dict[
     return found
 
 
-def quantile_bins(forecast: Floats, bins: int = BINS) -> NDArray[np.int64]:
-    """Return each forecast's bin, shape (n,): equal counts, equal forecasts together, no bin empty."""
-    edges = np.unique(np.quantile(forecast, np.linspace(0.0, 1.0, bins + 1)[1:-1]))
+def quantile_bins(forecast: Floats) -> NDArray[np.int64]:
+    """Return each forecast's bin, shape (n,), cut at `CUTS`: equal forecasts together, no bin empty."""
+    edges = np.unique(np.quantile(forecast, CUTS))
     raw = np.searchsorted(edges, forecast, side="left")
     return np.unique(raw, return_inverse=True)[1].astype(np.int64)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from plotly.offline import get_plotlyjs
 
-from oi_hedge_strategy.evaluation import report_parts, tables
+from oi_hedge_strategy.evaluation import breakdown_tables, report_parts, tables
 from oi_hedge_strategy.evaluation.figure_store import FigureStore
 from oi_hedge_strategy.evaluation.files import write_text
 from oi_hedge_strategy.evaluation.page import BANNER, NAVIGATION, PAGE, PART, SCRIPT, STYLE
@@ -17,6 +17,7 @@ from oi_hedge_strategy.evaluation.wording import (
     amount,
     definition_sentence,
     interval_sentence,
+    spoken,
     title,
 )
 
@@ -91,4 +92,14 @@ def _assumptions(result: Result) -> str:
     model = {key: value for key, value in result["model"].items() if key != "metrics"}
     metrics = tables.mapping_table(result["model"].get("metrics") or {}, "metric")
     folded = f"<details><summary>The model's own metrics, out of sample</summary>{metrics}</details>"
-    return report_parts.sentence_list(facts) + tables.mapping_table(model, "model") + folded
+    return report_parts.sentence_list(facts) + tables.mapping_table(model, "model") + folded + _rules(result)
+
+
+def _rules(result: Result) -> str:
+    """Return which parameter each baseline had when."""
+    found = result.get("rule_parameters") or {}
+    return "".join(
+        f"<details><summary>Parameters of {escape(spoken(name))}, chosen on the past</summary>"
+        f"{breakdown_tables.period_table(rows)}</details>"
+        for name, rows in found.items()
+    )

@@ -15,11 +15,13 @@ from oi_hedge_strategy.evaluation.tradeoff_words import (
     baseline_sentences,
     break_even_sentence,
     calibration_sentence,
-    operating_sentence,
+    multiplicity_sentence,
+    operating_sentences,
     sensitivity_sentences,
 )
 from oi_hedge_strategy.evaluation.wording import (
     Result,
+    amount,
     cascade_sentence,
     definition_sentence,
     interval_sentence,
@@ -33,20 +35,20 @@ NETTED = "Loss avoided and gain kept are of UTC days, all profit and loss of a d
 
 
 def verdict(figures: FigureStore, record: BacktestRecord, result: Result) -> str:
-    """Return the verdict in three sentences, then beside the baselines, in figures and in words."""
+    """Return the verdict in three sentences, then in figures beside the baselines."""
     estimates = [figure for figure in result["effectiveness"].values() if "value" in figure]
     remarks = [NETTED, interval_sentence(result), *reasons(estimates)]
-    against = sentence_list(baseline_sentences(result))
+    events = result.get("independent_events")
+    counted = [f"{events['words'].rstrip('.')}."] if events else []
     return (
         f'<div class="verdict">{paragraphs(verdict_sentences(result))}</div>{tables.verdict_table(result)}'
+        f"{paragraphs([*counted, *filter(None, [multiplicity_sentence(result)])])}"
         f"<p class='lead'>{escape(' '.join(remarks))}</p>"
-        f"{f'<h3>The hedge beside its baselines</h3>{against}' if against else ''}"
-        f"{_multiplicity(result)}"
     )
 
 
 def tradeoff(figures: FigureStore, record: BacktestRecord, result: Result) -> str:
-    """Return the frontier, and the operating point with its target."""
+    """Return the operating point with its target, the frontier, and every baseline in words."""
     chart = figures.add(
         "frontier",
         "Frontier",
@@ -54,10 +56,18 @@ def tradeoff(figures: FigureStore, record: BacktestRecord, result: Result) -> st
         f"intervals. {setting(result)}",
         frontier_chart(result),
     )
+    beside = sentence_list(baseline_sentences(result))
+    listed = f"<h3>The hedge beside its baselines</h3>{beside}" if beside else ""
+    said = f"{paragraphs(operating_sentences(result))}{chart}{listed}"
     found = result.get("operating_point")
-    periods = breakdown_tables.operating_table(result) if found and found.get("periods") else ""
-    folded = f"<details><summary>Parameters of each period</summary>{periods}</details>" if periods else ""
-    return f"<p>{escape(operating_sentence(result))}</p>{folded}{chart}"
+    if not found:
+        return said
+    periods = breakdown_tables.period_table(found["periods"])
+    against = breakdown_tables.difference_table(found.get("differences") or [], "the tuned hedge")
+    return (
+        f"{said}<h3>The tuned hedge beside the baselines</h3>{against}"
+        f"<details><summary>What each period used, chosen on which past</summary>{periods}</details>"
+    )
 
 
 def costs(figures: FigureStore, record: BacktestRecord, result: Result) -> str:
@@ -144,7 +154,7 @@ def cascades(figures: FigureStore, record: BacktestRecord, result: Result) -> st
         f"probability of a cascade within {record.event_hours} hours, orange while in alert; hedge ratio "
         "held. The line is the onset, the hour in which the move was complete; the shade reaches to the "
         f"cascade's end. Profit and loss: from {record.event_hours} hours before the onset to that end, net "
-        f"of all costs.{folded}</p>{gallery}"
+        f"of all costs.{folded}</p>{_windows(result)}{gallery}"
     )
 
 
@@ -229,9 +239,10 @@ def _calibration(figures: FigureStore, record: BacktestRecord, result: Result) -
     chart = figures.add(
         "calibration",
         "Calibration in this backtest",
-        "Share of decisions that a cascade followed against the probability forecast, ten bins of equal "
-        f"count; whiskers: {percent_level(result)} intervals from whole days, as neighbouring decisions "
-        "share most of what follows. On the dashed line forecasts are as good as their word. Below: how many "
+        "Share of decisions that a cascade followed against the probability forecast, in tenths of the "
+        f"decisions, the highest cut once more at 95 % and 98 %; whiskers: {percent_level(result)} intervals "
+        "from whole days, as neighbouring decisions share most of what follows. On the dashed line forecasts "
+        "are as good as their word. Below: how many "
         f"decisions had which forecast. {period(result)}.",
         calibration_chart(record, curves),
     )
@@ -243,19 +254,20 @@ def _calibration(figures: FigureStore, record: BacktestRecord, result: Result) -
     return sentence_list(said) + chart + bins
 
 
+def _windows(result: Result) -> str:
+    windows = result["cascades"].get("effectiveness")
+    if not windows or not windows["windows"]:
+        return ""
+    quote = result["exposure"]["quote"]
+    lead = result["cascades"]["event_hours"]
+    said = (
+        f"Within the {windows['windows']:,} stretches from {lead} hours before an onset to the cascade's end "
+        f"the exposure made {amount(windows['unhedged_pnl'])} {quote}, with the hedge "
+        f"{amount(windows['hedged_pnl'])}."
+    )
+    return f"<p>{escape(said)}</p>{breakdown_tables.window_table(windows)}"
+
+
 def _sides(result: Result) -> tuple[str, ...]:
     side = result["cascades"]["side"]
     return (side,) if side in ("down", "up") else ("down", "up")
-
-
-def _multiplicity(result: Result) -> str:
-    found = result.get("multiplicity")
-    if not found:
-        return ""
-    if isinstance(found, str):
-        return f"<p>{escape(found)}</p>"
-    words = found.get("words")
-    rest = {key: value for key, value in found.items() if key != "words"}
-    said = f"<p>{escape(str(words))}</p>" if words else ""
-    table = tables.mapping_table(rest, "multiplicity")
-    return f"{said}<details><summary>How many were tried</summary>{table}</details>"

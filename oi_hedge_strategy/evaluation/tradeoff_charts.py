@@ -11,6 +11,7 @@ from oi_hedge_strategy.evaluation.figures import (
     INK,
     OTHERS,
     UNHEDGED,
+    Style,
     label,
     plain_layout,
     series_style,
@@ -24,8 +25,21 @@ from oi_hedge_strategy.evaluation.tradeoff_words import (
 )
 from oi_hedge_strategy.evaluation.wording import Result, percent, signed, spoken
 
-SYMBOLS = ("square", "diamond", "triangle-up", "cross", "pentagon", "hexagram", "bowtie", "hourglass")
-MOST_COSTS = 8.0
+SYMBOLS = ("square", "diamond", "triangle-up", "cross", "pentagon", "hexagram", "bowtie", "hourglass",
+           "x", "triangle-down", "triangle-left")  # fmt: skip
+PATHS = {
+    "constant": ("constant ratios, net of costs", Style(color=UNHEDGED, dash="dot")),
+    "strategy": ("strategy, by aggressiveness", Style(color=HEDGED, dash="solid")),
+    "full_stakes": ("strategy at full stakes", Style(color=HEDGED, dash="dash")),
+    "log_growth": ("strategy for log growth", Style(color=OTHERS[4], dash="solid")),
+}
+"""What is drawn as a line in the order of its parameter."""
+SINGLE: dict[str, dict[str, Any]] = {
+    "oracle": {"symbol": "star-open", "size": 15, "line": {"width": 2}},
+    "tuned": {"symbol": "circle-open", "size": 15, "line": {"width": 3}},
+}
+"""Markers of what has a point of its own and is no baseline, in the colour of the text."""
+MOST_COSTS = 12.0
 
 
 def frontier_chart(result: Result) -> go.Figure:
@@ -37,26 +51,22 @@ def frontier_chart(result: Result) -> go.Figure:
     """
     entries = result.get("frontier") or []
     figure = go.Figure(_diagonal())
-    figure.add_traces(
-        [
-            *_path(entries, "constant", "constant hedge ratios, net of costs", UNHEDGED, "circle-open"),
-            *_path(entries, "log_growth", "the strategy, for log growth of the book", OTHERS[4], "diamond"),
-            *_path(entries, "strategy", "the strategy, more and less aggressive", HEDGED, "circle"),
-        ]
-    )
+    kinds = dict.fromkeys(str(each["kind"]) for each in entries)
+    for at, kind in enumerate(kind for kind in kinds if kind not in ("baseline", *SINGLE)):
+        name, style = PATHS.get(kind, (spoken(kind), series_style(at)))
+        figure.add_traces(_path(entries, kind, name, style))
     points = [(name, each) for name, each in result["baselines"].items() if _drawn(each)]
     for at, (name, figures) in enumerate(points):
         marker = {"color": series_style(at)["color"], "size": 10, "symbol": SYMBOLS[at % len(SYMBOLS)]}
         figure.add_trace(_point(spoken(name), figures, marker))
     for each in entries:
-        if each["kind"] == "oracle" and _drawn(each):
-            marker = {"symbol": "star-open", "size": 15, "line": {"width": 2}}
-            figure.add_trace(_point(str(each["label"]), each, marker, meta=INK))
+        if each["kind"] in SINGLE and _drawn(each):
+            figure.add_trace(_point(str(each["label"]), each, dict(SINGLE[each["kind"]]), meta=INK))
     if _drawn(result["verdict"]):
         figure.add_trace(_point("the hedge", result["verdict"], {"color": HEDGED, "size": 15}))
-    plain_layout(figure, "gain kept, %", 560)
+    plain_layout(figure, "gain kept, %", 600)
     figure.update_xaxes(title={"text": "loss avoided, %", "standoff": 8})
-    figure.update_layout(margin_b=130, legend={"y": -0.14, "yanchor": "top"})
+    figure.update_layout(margin_b=130, legend={"y": -0.12, "yanchor": "top"})
     if (target := _target(result)) is not None:
         pen = {"color": UNHEDGED, "width": 1.4, "dash": "dot"}
         figure.add_vline(100 * target, line=pen, annotation_text=f"target {percent(target)}")
@@ -107,14 +117,14 @@ def _diagonal() -> go.Scatter:
     return go.Scatter(
         x=[0, 100],
         y=[100, 0],
-        name="constant hedge ratios, 0 % to 100 %, without costs",
+        name="constant ratios without costs",
         mode="lines",
         line={"color": UNHEDGED, "dash": "dash", "width": 1.4},
         hoverinfo="skip",
     )
 
 
-def _path(entries: Sequence[Result], kind: str, name: str, color: str, symbol: str) -> list[go.Scatter]:
+def _path(entries: Sequence[Result], kind: str, name: str, style: Style) -> list[go.Scatter]:
     """Return the points of one kind, joined in the order of their parameter."""
     found = [each for each in entries if each["kind"] == kind and _drawn(each)]
     found.sort(key=lambda each: float(each["parameter"]) if each["parameter"] is not None else 0.0)
@@ -126,8 +136,8 @@ def _path(entries: Sequence[Result], kind: str, name: str, color: str, symbol: s
             y=[100 * each["gain_kept"]["value"] for each in found],
             name=name,
             mode="lines+markers",
-            line={"color": color, "width": 1.6},
-            marker={"color": color, "size": 7, "symbol": symbol},
+            line={**style, "width": 1.6},
+            marker={"color": style["color"], "size": 6},
             text=[_hover(str(each["label"]), each) for each in found],
             hovertemplate="%{text}<extra></extra>",
         )

@@ -6,9 +6,12 @@ from itertools import pairwise
 
 from oi_hedge_strategy.evaluation.wording import (
     Result,
+    day,
     number,
+    p_value,
     percent,
     signed,
+    signed_percent,
     spoken,
     with_interval,
 )
@@ -19,11 +22,40 @@ COST_KINDS = {"impact": "market impact", "latency": "latency"}
 
 def baseline_sentences(result: Result) -> list[str]:
     """Return one sentence for each baseline: how the hedge stands beside it, and how surely."""
-    detailed = {each["baseline"]: each for each in result.get("differences") or []}
+    found = result.get("differences")
+    if found:
+        return [_difference_sentence(each) for each in found]
     return [
-        _baseline_sentence(name, baseline, detailed.get(name))
-        for name, baseline in result["baselines"].items()
+        _sentence(f"{each['words']}: skill differs by {with_interval(each['difference'], signed)}")
+        for each in result["baselines"].values()
     ]
+
+
+def _difference_sentence(each: Result) -> str:
+    return _sentence(
+        f"{each['words']}: skill differs by {with_interval(each['skill'], signed)}, loss avoided by "
+        f"{with_interval(each['loss_avoided'], signed_percent)}, gain kept by "
+        f"{with_interval(each['gain_kept'], signed_percent)}"
+    )
+
+
+def _sentence(words: str) -> str:
+    said = spoken(words)
+    return f"{said[:1].upper()}{said[1:]}."
+
+
+def multiplicity_sentence(result: Result) -> str:
+    """Say what is left of the best configuration's skill when their number counts; empty without trials."""
+    found = result.get("multiplicity")
+    if not found or found.get("p_value_deflated") is None:
+        return ""
+    alone, deflated = p_value(found["p_value_alone"]), p_value(found["p_value_deflated"])
+    return (
+        f"Of {found['configurations']} configurations tried the best, {found['best']}, has a skill of "
+        f"{signed(found['skill']['value'])}; the best of as many without any skill reaches "
+        f"{signed(found['skill_by_luck'])} in one of twenty periods like this ({alone} alone, {deflated} "
+        f"with their number counted): {spoken(found['words'])}."
+    )
 
 
 def skill_at_costs(result: Result, times: float) -> float | None:
@@ -84,21 +116,35 @@ def sensitivity_sentences(result: Result) -> list[str]:
     ]
 
 
-def operating_sentence(result: Result) -> str:
+def operating_sentences(result: Result) -> list[str]:
     """Say how the wanted share of losses compares with the one that was reached."""
     found = result.get("operating_point")
     if not found:
-        return (
+        return [
             "No share of losses to avoid was set, so that the policy's own parameters decide how much is "
             "hedged. With calibrated probabilities of rare events it hedges seldom; how much to hedge is the "
             "trader's choice (target_loss_avoided), how well is the model's."
+        ]
+    target, since = percent(found["target_loss_avoided"]), found.get("reached_since_tuned")
+    sentences = [
+        f"Wanted were {target} of the losses. With parameters chosen for each period on what came before it, "
+        f"{_reached(found['reached'])}: {found['words']}."
+    ]
+    if since:
+        sentences.append(
+            f"Since {day(since['since'])}, when there was a past to choose on, over {since['days']:,} days, "
+            f"{_reached(since)}: {since['words']}."
         )
-    reached, target = found["reached"], found["target_loss_avoided"]
-    avoided = reached["loss_avoided"]
+    if (configured := found.get("as_configured")) is not None:
+        sentences.append(f"{configured['words'].rstrip('.')}.")
+    return sentences
+
+
+def _reached(figures: Result) -> str:
     return (
-        f"The wanted share of losses was {percent(target)}; with parameters tuned on the past only, "
-        f"{with_interval(avoided, percent)} was avoided, {with_interval(reached['gain_kept'], percent)} of "
-        f"the gains kept, at a skill of {with_interval(reached['skill'], signed)}: {_met(target, avoided)}."
+        f"{with_interval(figures['loss_avoided'], percent)} of them were avoided and "
+        f"{with_interval(figures['gain_kept'], percent)} of the gains kept, at a skill of "
+        f"{with_interval(figures['skill'], signed)}"
     )
 
 
@@ -110,26 +156,6 @@ def calibration_sentence(curve: Result) -> str:
         f"{percent(curve['mean_forecast'])} on average: {curve['words']}. Brier skill against that share as "
         f"constant forecast: {with_interval(curve['brier_skill'], signed)}."
     )
-
-
-def _met(target: float, avoided: Result) -> str:
-    if avoided["value"] is None:
-        return "whether the target was met is not defined"
-    if avoided["low"] is not None and avoided["low"] <= target <= avoided["high"]:
-        return "not distinguishable from the target"
-    return "above the target" if avoided["value"] >= target else "SHORT of the target"
-
-
-def _baseline_sentence(name: str, baseline: Result, detail: Result | None) -> str:
-    words = str(baseline["words"]).replace(name, spoken(name))
-    skill = baseline["difference"] if detail is None else detail["skill"]
-    parts = [f"skill {with_interval(skill, signed)} by difference"]
-    if detail is not None:
-        parts += [
-            f"{text} {with_interval(detail[key], percent)}"
-            for key, text in (("loss_avoided", "loss avoided"), ("gain_kept", "gain kept"))
-        ]
-    return f"{words[:1].upper()}{words[1:]}: {', '.join(parts)}."
 
 
 def _vanishing(what: str, found: Sequence[tuple[float, Result]]) -> str:

@@ -1,5 +1,6 @@
 """Figures in words, shared by the terminal summary and the report."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 Result = Mapping[str, Any]
 NOT_DEFINED = "not defined"
 LEAST_P = 0.001
+TREND_RULE = re.compile(r"trend_(\d+)d")
 SIMULATED = "SIMULATED MARKET"
 SIMULATED_SENTENCE = "These figures come from a simulated market and say nothing about real ones."
 
@@ -19,6 +21,11 @@ def percent(value: float | None) -> str:
 def signed(value: float | None) -> str:
     """Return a number with its sign and three decimals."""
     return NOT_DEFINED if value is None else f"{value:+.3f}".replace("-0.000", "+0.000")
+
+
+def signed_percent(value: float | None) -> str:
+    """Return a difference of fractions as percentage points with their sign."""
+    return NOT_DEFINED if value is None else f"{100 * value:+.1f} pp".replace("-0.0", "+0.0")
 
 
 def amount(value: float | None) -> str:
@@ -110,7 +117,7 @@ def baseline_sentence(result: Result) -> str:
 
 def spoken(name: str) -> str:
     """Return a run's name as a person would say it."""
-    return name.replace("_", " ")
+    return TREND_RULE.sub(r"\1-day trend rule", name).replace("_", " ")
 
 
 def p_value(value: float | None) -> str:

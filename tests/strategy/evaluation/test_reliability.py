@@ -88,6 +88,6 @@ def test_equal_forecasts_share_a_bin_and_no_bin_is_empty() -> None:
     assert sorted(set(bins.tolist())) == list(range(bins.max() + 1))
 
 
-def test_bins_of_distinct_forecasts_have_equal_counts() -> None:
+def test_bins_of_distinct_forecasts_are_tenths_and_the_highest_is_cut_finer() -> None:
     bins = quantile_bins(np.random.default_rng(2).permutation(np.arange(1_000) / 1_000))
-    assert np.bincount(bins).tolist() == [100] * 10
+    assert np.bincount(bins).tolist() == [*[100] * 9, 50, 30, 20]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from support.browser import Page, browser_page
+from support.full_result import with_sweeps
 
 from oi_hedge_strategy.evaluation.report import write_report
 from oi_hedge_strategy.evaluation.result import build_result
@@ -97,7 +98,8 @@ async def look(path: Path, profile: Path) -> Seen:
         started = time.perf_counter()
         await page.open(path)
         loaded = time.perf_counter() - started
-        await page.wait("!!document.querySelector('.chart[data-state]')")
+        await page.ask(SCROLL.format(name=CHARTS[0]))
+        await page.wait(STATE.format(name=CHARTS[0]))
         first = time.perf_counter() - started
         for name in CHARTS:
             await page.ask(SCROLL.format(name=name))
@@ -136,7 +138,7 @@ def report(record_factory: Any, tmp_path_factory: pytest.TempPathFactory) -> tup
     """Write a report of two years of hours; return it and the number of its cascades."""
     record = record_factory(days=730)
     path = tmp_path_factory.mktemp("report") / "report.html"
-    return write_report(record, build_result(record), path), len(record.events)
+    return write_report(record, with_sweeps(build_result(record)), path), len(record.events)
 
 
 @pytest.fixture(scope="module")
