@@ -1,5 +1,6 @@
 """``oi-hedge scenarios``: named stress tests of the hedge."""
 
+import os
 from pathlib import Path
 
 import click
@@ -49,6 +50,7 @@ def scenarios(
     settings, chosen = load_settings(config), _chosen(only)
     opened = store.open_catalog(catalog)
     simulated = bool(store.read_info(opened)["simulated"])
+    _make_writable(out)
     runs = list(run_scenarios(opened, settings, _models(model, models, simulated), chosen))
     result = build_result(runs, settings, simulated)
     write_result(result, out / "scenarios.json")
@@ -56,6 +58,18 @@ def scenarios(
     write_text(out / "scenarios.md", format_markdown(result))
     click.echo(format_result(result))
     click.echo(f"\npage: {out / 'scenarios.html'}")
+
+
+def _make_writable(out: Path) -> None:
+    """Make the directory now: the runs take minutes."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"--out {out}: cannot make the directory ({error.strerror}); name another"
+        ) from error
+    if not os.access(out, os.W_OK):
+        raise ConfigError(f"--out {out}: cannot write to the directory; name another")
 
 
 def _chosen(only: str | None) -> tuple[Scenario, ...]:

@@ -160,6 +160,12 @@ def test_a_directory_that_is_no_catalog_is_refused(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_place_that_cannot_be_written_is_refused_before_anything_runs(market, tmp_path):
+    (tmp_path / "file").write_text("")
+    message = refuse("scenarios", "--catalog", market, "--out", tmp_path / "file" / "out")
+    assert "cannot make the directory" in message and "name another" in message
+
+
 def test_all_scenarios_are_named_in_the_help():
     printed = oi_hedge("scenarios", "--help").output
     assert all(each.key in printed.replace("\n", "").replace(" ", "") for each in SCENARIOS)
