@@ -3,6 +3,12 @@
 import textwrap
 from collections.abc import Callable
 
+from oi_hedge_strategy.evaluation.tradeoff_words import (
+    break_even_sentence,
+    multiplicity_sentence,
+    operating_sentences,
+    sensitivity_sentences,
+)
 from oi_hedge_strategy.evaluation.wording import (
     SIMULATED,
     SIMULATED_SENTENCE,
@@ -20,6 +26,7 @@ from oi_hedge_strategy.evaluation.wording import (
     reasons,
     short_words,
     signed,
+    spoken,
     title,
     verdict_sentences,
 )
@@ -44,6 +51,7 @@ def format_summary(result: Result) -> str:
         _figures(result),
         _baselines(result),
         _costs(result),
+        _judgements(result),
         _cascades(result),
         "\n".join(_wrap(sentence) for sentence in (interval_sentence(result), *result["notes"])),
     ]
@@ -94,7 +102,7 @@ def _baselines(result: Result) -> str:
     columns = f"{'loss avoided':>14}{'gain kept':>12}{'skill':>9}"
     lines = [f"{'Baselines':<{NAME_WIDTH}}{columns}   hedge's skill less the baseline's"]
     for name, baseline in result["baselines"].items():
-        lines.append(f"{_cut(name)}{_headline(baseline)}   {_difference(baseline)}")
+        lines.append(f"{_cut(spoken(name))}{_headline(baseline)}   {_difference(baseline)}")
     lines.append(f"{'the hedge':<{NAME_WIDTH}}{_headline(result['verdict'])}")
     return "\n".join(lines)
 
@@ -116,6 +124,19 @@ def _costs(result: Result) -> str:
     for name, cost in result["costs"].items():
         lines.append(f"{name:<{NAME_WIDTH}}{amount(cost['amount']):>16}   {percent(cost['share_per_year'])}")
     return "\n".join(lines)
+
+
+def _judgements(result: Result) -> str:
+    """Return target against reached, what the edge can bear in costs, and how many were tried."""
+    events = result.get("independent_events")
+    sentences = [
+        *(operating_sentences(result) if result.get("operating_point") else []),
+        break_even_sentence(result),
+        *sensitivity_sentences(result),
+        multiplicity_sentence(result),
+        f"{events['words'].rstrip('.')}." if events else "",
+    ]
+    return "\n".join(_wrap(sentence) for sentence in sentences if sentence)
 
 
 def _cascades(result: Result) -> str:

@@ -127,7 +127,7 @@ def operating_sentences(result: Result) -> list[str]:
         ]
     target, since = percent(found["target_loss_avoided"]), found.get("reached_since_tuned")
     sentences = [
-        f"Wanted were {target} of the losses. With parameters chosen for each period on what came before it, "
+        f"The target was to avoid {target} of the losses. With parameters chosen for each period on what came before it, "
         f"{_reached(found['reached'])}: {found['words']}."
     ]
     if since:

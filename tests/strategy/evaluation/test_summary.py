@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.full_result import with_sweeps
 
 from oi_hedge_strategy.evaluation.result import build_result
 from oi_hedge_strategy.evaluation.summary import WIDTH, format_summary
@@ -84,3 +85,12 @@ def test_sentence_names_losses_before_gains() -> None:
 )
 def test_figures_read_well(shown: str, expected: str) -> None:
     assert shown == expected
+
+
+def test_target_costs_and_number_of_trials_are_said(year_result: dict[str, Any]) -> None:
+    text = " ".join(format_summary(with_sweeps(year_result)).split())
+    assert "The target was to avoid 67.0 % of the losses." in text
+    assert "below the target." in text
+    assert "With market impact multiplied" in text
+    assert "Of 9 configurations tried" in text
+    assert "20 cascades lie more than 48 hours apart." in text
