@@ -14,7 +14,7 @@ from oi_hedge_strategy.simulation.facts import market_facts
 from oi_hedge_strategy.simulation.facts_picture import facts_svg
 from oi_hedge_strategy.simulation.market import simulate_market
 from oi_hedge_strategy.simulation.market_catalog import write_market
-from oi_hedge_strategy.simulation.market_config import WARM_UP_DAYS, SimulatedMarketConfig
+from oi_hedge_strategy.simulation.market_config import WARM_UP_DAYS, SimulatedMarketConfig, VenueHalt
 from oi_hedge_strategy.simulation.market_truth import TruthConfig
 
 
@@ -28,6 +28,14 @@ from oi_hedge_strategy.simulation.market_truth import TruthConfig
 @click.option("--assets", default="ETH", show_default=True, help="Base coins, separated by commas.")
 @click.option("--step", default="1h", show_default=True, help="Bar length, such as 5m, 15m or 1h.")
 @click.option("--uninformative", is_flag=True, help="Report open interest and funding that say nothing.")
+@click.option(
+    "--halt",
+    "halts",
+    type=(str, float, float),
+    multiple=True,
+    metavar="VENUE HOUR HOURS",
+    help="Halt a venue from an hour of the market on, for so many hours; may be given again.",
+)
 @click.option(
     "--truth-paths",
     type=click.IntRange(0),
@@ -55,6 +63,7 @@ def simulate(
     assets: str,
     step: str,
     uninformative: bool,
+    halts: tuple[tuple[str, float, float], ...],
     truth_paths: int,
     truth_every: int,
     truth_after: int,
@@ -77,6 +86,7 @@ def simulate(
         start=_midnight(start),
         days=days,
         bar_minutes=_minutes(step),
+        halts=tuple(VenueHalt(venue.upper(), start, hours) for venue, start, hours in halts),
         informative=not uninformative,
     )
     runs = len(config.assets) * (2 if uninformative else 1)

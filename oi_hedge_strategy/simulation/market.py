@@ -11,6 +11,7 @@ from functools import partial
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from oi_hedge_strategy.simulation.market_agents import AgentMarket
 from oi_hedge_strategy.simulation.market_config import (
@@ -99,18 +100,34 @@ def _simulate_asset(
     scale = ASSET_SCALES[asset]
     bar_steps = config.bar_minutes // STEP_MINUTES
     open_interest = scale.open_interest * _open_interest(reported)[bar_steps - 1 :: bar_steps]
+    trading = config.trading(0, len(record.index)) > 0.0
     venues = {}
     for column, (name, profile) in enumerate(config.venues.items()):
-        path = record.index + record.premium[:, column]
         first = record.first_index + record.first_premium[column]
-        bars = _bars(path, first, _turnover(record, scale, profile.share, path), bar_steps, scale)
+        trades = trading[:, column]
+        path = _last_traded(record.index + record.premium[:, column], first, trades)
+        volume = _turnover(record, scale, profile.share, path) * trades
+        bars = _bars(path, first, volume, bar_steps, scale)
         quantity = np.round(open_interest[:, column], 3)
         venues[name] = VenueSeries(
-            bars, quantity, quantity * bars.close, np.round(reported.funding[:, column], 8)
+            bars=bars,
+            open_interest=quantity,
+            notional=quantity * bars.close,
+            funding=np.round(reported.funding[:, column], 8),
+            traded=trades.reshape(-1, bar_steps).any(axis=1),
+            reports=trades[bar_steps - 1 :: bar_steps],
         )
     spot_volume = _turnover(record, scale, SPOT_VOLUME_SHARE, record.index)
     spot = _bars(record.index, record.first_index, spot_volume, bar_steps, scale)
     return AssetSeries(spot, venues, _truth(record, config, scale, outlook))
+
+
+def _last_traded(path: Floats, first: float, trades: NDArray[np.bool_]) -> Floats:
+    """Return the path with every halted step at the price that was traded before."""
+    if trades.all():
+        return path
+    last = np.maximum.accumulate(np.where(trades, np.arange(1, path.size + 1), 0))
+    return np.concatenate([[first], path])[last]
 
 
 def _open_interest(record: StepRecord) -> Floats:

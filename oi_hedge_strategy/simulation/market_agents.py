@@ -101,11 +101,13 @@ class AgentMarket:
         record.hedged[first : first + STEPS_PER_DAY] = self._agents.hedged * self._shares * inputs.hedged
         news = zip(inputs.diffusion.tolist(), inputs.jumps.tolist(), strict=True)
         moods = zip(inputs.sentiment.tolist(), inputs.premium_noise.tolist(), strict=True)
-        by_venue = zip(inputs.activity, inputs.venue_noise, strict=True)
+        by_venue = zip(inputs.activity, inputs.venue_noise, inputs.trading, strict=True)
         steps = zip(news, moods, by_venue, strict=True)
-        for row, ((diffusion, jump), (sentiment, noise), (activity, venue_noise)) in enumerate(steps, first):
+        for row, ((diffusion, jump), (sentiment, noise), (activity, venue_noise, trading)) in enumerate(
+            steps, first
+        ):
             dropped = self.book.begin_cohort() if row % COHORT_STEPS == 0 else None
-            self._trade(record, row, self._entries(sentiment, activity))
+            self._trade(record, row, self._entries(sentiment, activity * trading), trading)
             if dropped is not None:
                 record.closed[row] += dropped
             shock = diffusion * (1.0 + self._prices.stress_volatility * self._stress) + jump
@@ -148,10 +150,10 @@ class AgentMarket:
             lead=self._lead,
         )
 
-    def _trade(self, record: StepRecord, row: int, opened: Array) -> None:
+    def _trade(self, record: StepRecord, row: int, opened: Array, trading: Array) -> None:
         """Open, close and execute liquidations; leave the net order flow for the price to follow."""
         self.book.open(opened, self._mark)
-        closed = self.book.close(self._exit_rates())
+        closed = self.book.close(self._exit_rates() * trading)
         net = opened - closed
         if self._exits is not None:
             net -= self._exits
@@ -159,7 +161,7 @@ class AgentMarket:
         self._net_flow = float(net.ravel().dot(self._direction))
         record.opened[row] = opened
         record.closed[row] = closed
-        self._forced = self._execute_backlog()
+        self._forced = self._execute_backlog(trading)
         record.liquidated[row] = 0.0 if self._forced is None else self._forced
 
     def _entries(self, sentiment: float, activity: Array) -> Array:
@@ -187,12 +189,12 @@ class AgentMarket:
             self.backlog = self.backlog + hit
             self._liquidating = True
 
-    def _execute_backlog(self) -> Array | None:
+    def _execute_backlog(self, trading: Array) -> Array | None:
         """Return what the liquidation engines sell and buy in this step, shape (2, venues), if anything."""
         if not self._liquidating:
             return None
         worked = self.backlog * self._prices.liquidation_rate
-        forced: Array = np.where(self.backlog < LEAST_ORDER, self.backlog, worked)
+        forced: Array = np.where(self.backlog < LEAST_ORDER, self.backlog, worked) * trading
         self.backlog = self.backlog - forced
         self._liquidating = bool(self.backlog.any())
         return forced

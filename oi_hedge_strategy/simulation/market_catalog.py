@@ -123,13 +123,15 @@ def _perpetuals(market: SimulatedMarket, base: str, asset: AssetSeries) -> Itera
         name = perpetual_id(base, venue)
         instrument_id = InstrumentId.from_str(name)
         lag = HEDGE_BAR_LAG_NS if venue == HEDGE_VENUE else BAR_LAG_NS
-        yield _bars(market, base, name, published.bars, lag)
+        bars = _bars(market, base, name, published.bars, lag)
+        yield bars if published.traded.all() else bars.take(published.traded)
+        reports = published.reports
         yield OpenInterestSeries(
-            ts_event=market.times,
-            ts_init=market.times + OPEN_INTEREST_LAG_NS,
+            ts_event=market.times[reports],
+            ts_init=market.times[reports] + OPEN_INTEREST_LAG_NS,
             id=instrument_id,
-            quantity=published.open_interest,
-            notional_usd=published.notional,
+            quantity=published.open_interest[reports],
+            notional_usd=published.notional[reports],
         )
         interval = FUNDING_HOURS * 60
         yield FundingSeries(

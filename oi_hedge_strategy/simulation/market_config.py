@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
 from oi_hedge_catalog.errors import ConfigError
 
@@ -53,6 +54,28 @@ class VenueProfile:
     share: float
     arbitrage_minutes: float
     noise: float
+
+
+@dataclass(frozen=True)
+class VenueHalt:
+    """
+    Halt one venue: nobody trades there, and its liquidation engine waits.
+
+    Positions that the mark price reaches meanwhile are sold when it opens again. The venue publishes neither
+    bars nor open interest while it is halted.
+
+    Parameters
+    ----------
+    venue : str
+        Which.
+    start_hour, hours : float
+        From when on, counted from the start of the market, and how long; multiples of 5 minutes.
+
+    """
+
+    venue: str
+    start_hour: float
+    hours: float
 
 
 def default_venues() -> dict[str, VenueProfile]:
@@ -202,6 +225,8 @@ class SimulatedMarketConfig:
         Length of the bars and spacing of open interest snapshots, of 5 minutes to 8 hours.
     venues : dict
         Venue name to `VenueProfile`; BINANCE must be among them (it also trades spot).
+    halts : tuple of VenueHalt
+        Outages of venues; none by default.
     informative : bool
         False reports open interest and funding of an independent market, so that they say nothing.
     agents : AgentBehaviour
@@ -217,6 +242,7 @@ class SimulatedMarketConfig:
     days: int = 120
     bar_minutes: int = 60
     venues: dict[str, VenueProfile] = field(default_factory=default_venues)
+    halts: tuple[VenueHalt, ...] = ()
     informative: bool = True
     agents: AgentBehaviour = field(default_factory=AgentBehaviour)
     prices: PriceFormation = field(default_factory=PriceFormation)
@@ -238,6 +264,11 @@ class SimulatedMarketConfig:
         _require("BINANCE" in self.venues, f"venues must contain BINANCE, was {sorted(self.venues)}")
         shares = sum(venue.share for venue in self.venues.values())
         _require(abs(shares - 1.0) < 1e-9, f"venue shares must sum to 1, was {shares}")
+        for halt in self.halts:
+            _require(halt.venue in self.venues, f"halts must name a venue, was {halt.venue!r}")
+            steps = halt.start_hour * STEPS_PER_HOUR, halt.hours * STEPS_PER_HOUR
+            whole = all(step == round(step) for step in steps) and steps[0] >= 0 and steps[1] >= 1
+            _require(whole, f"halts must last whole steps of 5 minutes after the start, was {halt}")
         menu = (len(self.agents.leverage), len(self.agents.leverage_shares), len(self.agents.margin_buffer))
         _require(
             len(set(menu)) == 1,
@@ -245,6 +276,15 @@ class SimulatedMarketConfig:
         )
         total = sum(self.agents.leverage_shares)
         _require(abs(total - 1.0) < 1e-9, f"leverage_shares must sum to 1, was {total}")
+
+    def trading(self, first_step: int, steps: int) -> NDArray[np.float64]:
+        """Return 1 where a venue trades and 0 where it is halted, shape (steps, venues)."""
+        found = np.ones((steps, len(self.venues)))
+        for halt in self.halts:
+            begin = round(halt.start_hour * STEPS_PER_HOUR) - first_step
+            end = begin + round(halt.hours * STEPS_PER_HOUR)
+            found[max(0, begin) : max(0, end), list(self.venues).index(halt.venue)] = 0.0
+        return found
 
     @property
     def start_ns(self) -> int:

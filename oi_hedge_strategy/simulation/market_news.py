@@ -10,6 +10,7 @@ from oi_hedge_strategy.simulation.market_config import (
     ASSET_SCALES,
     STEPS_PER_DAY,
     STEPS_PER_HOUR,
+    WARM_UP_DAYS,
     SimulatedMarketConfig,
     half_life_decay,
 )
@@ -38,6 +39,8 @@ class DayInputs:
         Share of new entries by venue; sums to 1.
     venue_noise : Array, shape (steps, venues)
         Own price noise of each venue, log price.
+    trading : Array, shape (steps, venues)
+        1 where the venue trades, 0 where it is halted.
 
     """
 
@@ -49,6 +52,7 @@ class DayInputs:
     hedged: Array
     activity: Array
     venue_noise: Array
+    trading: Array
 
 
 class MeanReverting:
@@ -106,6 +110,8 @@ class Outside:
 
     def __init__(self, config: SimulatedMarketConfig, asset: str, universe: int = 0) -> None:
         agents, prices = config.agents, config.prices
+        self._trading = config.trading
+        self._next_step = -WARM_UP_DAYS * STEPS_PER_DAY
         self._prices = prices
         self._sentiment_mean = agents.sentiment_mean
         self._shared = np.random.default_rng([config.seed, universe])
@@ -136,6 +142,7 @@ class Outside:
         slow = self._slow.advance(blend[:, 1:2])[:, 0]
         fast = self._fast.advance(blend[:, 2:3])[:, 0]
         activity = self._shares * np.exp(self._activity.advance(by_venue[:, 1]))
+        first, self._next_step = self._next_step, self._next_step + steps
         return DayInputs(
             diffusion=self._volatility(slow + fast) * blend[:, 0],
             jumps=self._jumps(),
@@ -145,6 +152,7 @@ class Outside:
             hedged=np.exp(self._hedged.advance(by_venue[:, 0])),
             activity=activity / activity.sum(axis=1, keepdims=True),
             venue_noise=self._noise * by_venue[:, 2],
+            trading=self._trading(first, steps),
         )
 
     def branch(self, step: int, steps: int, paths: int, random: np.random.Generator) -> DayInputs:
@@ -164,7 +172,7 @@ class Outside:
             Of the paths.
 
         """
-        venues = len(self._shares)
+        venues, after = len(self._shares), self._next_step - STEPS_PER_DAY + step + 1
         blend = random.standard_normal((5, steps, paths))
         by_venue = random.standard_normal((3, steps, paths, venues))
         level = self._slow.branch(step, blend[1][..., None]) + self._fast.branch(step, blend[2][..., None])
@@ -179,6 +187,7 @@ class Outside:
             hedged=np.exp(self._hedged.branch(step, by_venue[0])),
             activity=activity / activity.sum(axis=-1, keepdims=True),
             venue_noise=self._noise * by_venue[2],
+            trading=np.repeat(self._trading(after, steps)[:, None], paths, axis=1),
         )
 
     def _volatility(self, level: Array) -> Array:

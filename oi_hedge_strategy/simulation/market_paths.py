@@ -89,8 +89,9 @@ class MarketPaths:
         for row in range(steps):
             if self._step % COHORT_STEPS == 0:
                 self._book.begin_cohort()
-            flow = self._trade(self._entries(inputs.sentiment[row], inputs.activity[row]))
-            forced = self._execute_backlog()
+            trading = inputs.trading[row]
+            flow = self._trade(self._entries(inputs.sentiment[row], inputs.activity[row] * trading), trading)
+            forced = self._execute_backlog(trading)
             shock = inputs.diffusion[row] * (1.0 + self._prices.stress_volatility * self._stress)
             self._form_price(shock + inputs.jumps[row], inputs.venue_noise[row], flow, forced)
             log_price[row] = self._log_price[:, None] + self._premium(inputs.premium_noise[row])
@@ -115,10 +116,10 @@ class MarketPaths:
         by_side = np.stack([calm * agents.long_capacity * tilt, calm * agents.short_capacity / tilt], axis=1)
         return by_side[:, :, None] * activity[:, None]
 
-    def _trade(self, opened: Array) -> Array:
+    def _trade(self, opened: Array, trading: Array) -> Array:
         """Open and close positions; return the net order flow, shape (paths,)."""
         self._book.open(opened, self._mark)
-        closed = self._book.close(self._exit_rates()[:, :, None])
+        closed = self._book.close(self._exit_rates()[:, :, None] * trading[:, None])
         net = (opened - closed - self._exits).sum(axis=2)
         self._exits = np.zeros_like(self._exits)
         flow: Array = net @ SIDES
@@ -133,10 +134,10 @@ class MarketPaths:
         rates = np.stack([np.where(falls, losing, winning), np.where(falls, winning, losing)], axis=1)
         return np.minimum(rates, HIGHEST_EXIT_RATE)
 
-    def _execute_backlog(self) -> Array:
+    def _execute_backlog(self, trading: Array) -> Array:
         """Return what the liquidation engines sell and buy, shape (paths, 2, venues)."""
         worked = self._backlog * self._prices.liquidation_rate
-        forced: Array = np.where(self._backlog < LEAST_ORDER, self._backlog, worked)
+        forced: Array = np.where(self._backlog < LEAST_ORDER, self._backlog, worked) * trading[:, None]
         self._backlog = self._backlog - forced
         return forced
 

@@ -37,6 +37,9 @@ class VenueSeries:
         One-sided open interest at each bar's close, in the base coin and in USD.
     funding : Floats, shape (settlements,)
         Rates settled, a fraction of the notional per 8 hours; positive when longs pay.
+    traded, reports : bool array, shape (bars,)
+        Whether the venue traded within the bar, and at its close; no bar and no open interest is published
+        where it did not.
 
     """
 
@@ -44,6 +47,8 @@ class VenueSeries:
     open_interest: Floats
     notional: Floats
     funding: Floats
+    traded: NDArray[np.bool_]
+    reports: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

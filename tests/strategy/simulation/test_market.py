@@ -13,6 +13,7 @@ from oi_hedge_strategy.simulation.market_config import (
     STEPS_PER_DAY,
     AgentBehaviour,
     SimulatedMarketConfig,
+    VenueHalt,
     default_venues,
 )
 from oi_hedge_strategy.simulation.market_news import DayInputs
@@ -139,6 +140,20 @@ def test_uninformative_market_keeps_prices_and_reports_another_positioning(marke
         assert (venue.funding != shown.venues[name].funding).any()
 
 
+def test_halted_venue_trades_and_liquidates_nothing_and_publishes_nothing(market: SimulatedMarket) -> None:
+    halted = simulate_market(dataclasses.replace(CONFIG, halts=(VenueHalt("BYBIT", 50.5, 10.0),)))
+    shown, column = halted.assets["ETH"].venues["BYBIT"], list(CONFIG.venues).index("BYBIT")
+    np.testing.assert_array_equal(np.flatnonzero(~shown.traded), np.arange(51, 60))
+    np.testing.assert_array_equal(np.flatnonzero(~shown.reports), np.arange(50, 60))
+    np.testing.assert_array_equal(shown.bars.close[51:60], shown.bars.close[50])
+    assert (shown.bars.volume[51:60] == 0.0).all()
+    assert (halted.assets["ETH"].truth.liquidated[51:60, :, column] == 0.0).all()
+    before = market.assets["ETH"].venues["BYBIT"]
+    np.testing.assert_array_equal(shown.bars.close[:50], before.bars.close[:50])
+    assert halted.assets["ETH"].venues["OKX"].traded.all()
+    assert np.abs(np.log(shown.bars.close[62] / halted.assets["ETH"].venues["OKX"].bars.close[62])) < 0.01
+
+
 def quiet_day(venues: int) -> DayInputs:
     zeros = np.zeros(STEPS_PER_DAY)
     shares = np.array([venue.share for venue in default_venues().values()])
@@ -151,6 +166,7 @@ def quiet_day(venues: int) -> DayInputs:
         hedged=np.ones((STEPS_PER_DAY, venues)),
         activity=np.tile(shares, (STEPS_PER_DAY, 1)),
         venue_noise=np.zeros((STEPS_PER_DAY, venues)),
+        trading=np.ones((STEPS_PER_DAY, venues)),
     )
 
 
@@ -192,6 +208,8 @@ def test_small_shock_does_not_reach_the_liquidation_prices() -> None:
         ({"bar_minutes": 7}, "bar_minutes must be"),
         ({"start": datetime(2024, 1, 1, 5, tzinfo=UTC)}, "midnight in UTC"),
         ({"venues": {}}, "must contain BINANCE"),
+        ({"halts": (VenueHalt("FTX", 1.0, 1.0),)}, "halts must name a venue, was 'FTX'"),
+        ({"halts": (VenueHalt("OKX", 1.01, 1.0),)}, "whole steps of 5 minutes"),
     ],
 )
 def test_wrong_configuration_is_named(change: dict[str, object], message: str) -> None:

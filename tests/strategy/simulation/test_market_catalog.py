@@ -112,6 +112,10 @@ def test_command_writes_the_market_it_is_asked_for(tmp_path: Path) -> None:
         "3",
         "--assets",
         "eth,BTC",
+        "--halt",
+        "gate",
+        "2",
+        "1.5",
     ]
     result = CliRunner().invoke(simulate, [*options, "--step", "30m", "--uninformative"])
     assert result.exit_code == 0, result.output
@@ -121,6 +125,9 @@ def test_command_writes_the_market_it_is_asked_for(tmp_path: Path) -> None:
     bars = read_bars(catalog, "BTCUSDT-PERP.BINANCE-30-MINUTE-LAST-EXTERNAL")
     assert len(bars) == 48
     assert bars.ts_event[0] == 1_682_899_200 * SECOND + 1_800 * SECOND
+    halted = read_bars(catalog, "BTC_USDT-PERP.GATE-30-MINUTE-LAST-EXTERNAL")
+    assert set(bars.ts_event[4:7]) == set(bars.ts_event) - set(halted.ts_event)
+    assert len(read_open_interest(catalog, "BTC_USDT-PERP.GATE")) == 45
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
+from scipy.stats import spearmanr
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
@@ -16,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from oi_hedge_strategy.simulation.market import simulate_market
 from oi_hedge_strategy.simulation.market_config import SimulatedMarketConfig
 from oi_hedge_strategy.simulation.market_result import SimulatedMarket
+from oi_hedge_strategy.state.liquidation_map import LiquidationMap, LiquidationMapConfig
 
 pytestmark = pytest.mark.slow
 
@@ -127,6 +129,65 @@ def test_liquidated_share_of_open_interest_is_ordinary_on_most_days(markets: lis
         assert 0.0005 < np.median(share) < 0.02
         assert np.quantile(share, 0.85) < 0.08
         assert share.max() > 0.10
+
+
+def weekly_liquidations(markets: list[SimulatedMarket]) -> tuple[np.ndarray, np.ndarray]:
+    """Return, by week, the liquidated share of what was opened at 10x to 50x, and the week's volatility."""
+    shares, volatility = [], []
+    for market in markets:
+        menu = np.array(market.config.agents.leverage)
+        usual = (menu >= 10.0) & (menu <= 50.0)
+        truth, weeks = market.assets["ETH"].truth, 364 * 24
+        opened, taken = (
+            each[:weeks, usual].sum(axis=1).reshape(52, 168) for each in (truth.entered, truth.forced)
+        )
+        shares.append(taken.sum(axis=1) / opened.sum(axis=1))
+        hourly = np.diff(np.log(market.assets["ETH"].spot.close), prepend=0.0)[:weeks]
+        hourly[0] = 0.0
+        volatility.append(hourly.reshape(52, 168).std(axis=1))
+    return np.concatenate(shares), np.concatenate(volatility)
+
+
+def test_about_eight_percent_of_positions_are_liquidated_and_far_more_in_volatile_weeks(
+    markets: list[SimulatedMarket],
+) -> None:
+    share, volatility = weekly_liquidations(markets)
+    wild = volatility > np.quantile(volatility, 0.75)
+    assert 0.06 < share[~wild].mean() < 0.10
+    assert share[wild].mean() > 1.7 * share[~wild].mean()
+
+
+def test_liquidation_comes_sooner_the_higher_the_leverage(markets: list[SimulatedMarket]) -> None:
+    for market in markets:
+        truth = market.assets["ETH"].truth
+        share = truth.forced.sum(axis=0) / truth.entered.sum(axis=0)
+        assert (np.diff(share) > 0.0).all()
+        assert share[0] < 0.005 < 0.1 < share[-1]
+
+
+def estimated_levels(market: SimulatedMarket) -> np.ndarray:
+    """Return the liquidation map's estimate over all venues at each bar, shape (bars, 2, bands)."""
+    found = np.zeros_like(market.assets["ETH"].truth.levels)
+    for venue in market.assets["ETH"].venues.values():
+        estimate = LiquidationMap(LiquidationMapConfig())
+        prices = zip(*(getattr(venue.bars, name).tolist() for name in ("high", "low", "close")), strict=True)
+        interest = zip(market.times.tolist(), venue.open_interest.tolist(), strict=True)
+        for bar, (price, update) in enumerate(zip(prices, interest, strict=True)):
+            estimate.update_bar(*price)
+            estimate.update_open_interest(*update)
+            found[bar] += estimate.density()
+    return found
+
+
+def test_estimated_liquidation_map_follows_the_true_one_near_the_price(
+    markets: list[SimulatedMarket],
+) -> None:
+    near, settled = slice(0, 2), slice(60 * 24, None)
+    for market in markets[:1]:
+        estimate = estimated_levels(market)[settled, :, near].sum(axis=2)
+        truth = market.assets["ETH"].truth.levels[settled, :, near].sum(axis=2)
+        for side in (0, 1):
+            assert spearmanr(estimate[:, side], truth[:, side])[0] > 0.4
 
 
 def test_prices_stay_in_a_sane_range(markets: list[SimulatedMarket]) -> None:

@@ -1,10 +1,12 @@
-"""Continuations of the simulated market: the same mechanism as the market itself, fresh noise, no side effect."""
+"""Continuations of the simulated market: the same mechanism as the market itself."""
+
+import dataclasses
 
 import numpy as np
 import pytest
 
 from oi_hedge_strategy.simulation.market_agents import AgentMarket
-from oi_hedge_strategy.simulation.market_config import STEPS_PER_DAY, SimulatedMarketConfig
+from oi_hedge_strategy.simulation.market_config import STEPS_PER_DAY, SimulatedMarketConfig, VenueHalt
 from oi_hedge_strategy.simulation.market_news import DayInputs
 from oi_hedge_strategy.simulation.market_paths import MarketPaths
 from oi_hedge_strategy.simulation.market_record import StepRecord
@@ -12,18 +14,6 @@ from oi_hedge_strategy.simulation.market_state import AgentState
 
 CONFIG = SimulatedMarketConfig(seed=3, days=4)
 HOUR = 12
-
-
-def forked(config: SimulatedMarketConfig, row: int) -> tuple[AgentState, StepRecord, AgentMarket]:
-    """Return the state after step `row` of the recorded days, the whole record and the market at its end."""
-    market, found = AgentMarket(config, "ETH"), []
-
-    def watch(at: int, record: StepRecord) -> None:
-        if at == row:
-            found.append(market.state(record, at))
-
-    record = market.run(lambda: None, watch)
-    return found[0], record, market
 
 
 def same_inputs(config: SimulatedMarketConfig, row: int, shock: float, paths: int) -> list[DayInputs]:
@@ -39,17 +29,26 @@ def same_inputs(config: SimulatedMarketConfig, row: int, shock: float, paths: in
     return [day, DayInputs(**tiled)]
 
 
-@pytest.mark.parametrize("shock", [-0.06, 0.06, 0.0])
-def test_path_with_the_market_s_own_inputs_is_the_market(shock: float) -> None:
+@pytest.mark.parametrize(
+    ("shock", "halts"),
+    [
+        (-0.06, ()),
+        (0.06, ()),
+        (0.0, ()),
+        (-0.06, (VenueHalt("BYBIT", 3.0, 4.0), VenueHalt("OKX", 4.0, 99.0))),
+    ],
+)
+def test_path_with_the_market_s_own_inputs_is_the_market(shock: float, halts: tuple[VenueHalt, ...]) -> None:
     row, paths = 40, 2
-    day, repeated = same_inputs(CONFIG, row, shock, paths)
-    market = AgentMarket(CONFIG, "ETH")
-    record = StepRecord.empty(1, len(CONFIG.venues), HOUR)
+    config = dataclasses.replace(CONFIG, halts=halts)
+    day, repeated = same_inputs(config, row, shock, paths)
+    market = AgentMarket(config, "ETH")
+    record = StepRecord.empty(1, len(config.venues), HOUR)
     for _ in range(25):
         market.run_day(market.outside.day(), record, 0)
     states: list[AgentState] = []
     market.run_day(day, record, 0, lambda at, so_far: states.append(market.state(so_far, at)))
-    found = MarketPaths(CONFIG, states[row], STEPS_PER_DAY, paths).run(repeated)
+    found = MarketPaths(config, states[row], STEPS_PER_DAY, paths).run(repeated)
     price = record.index[:, None] + record.premium
     for path in range(paths):
         np.testing.assert_allclose(found.log_price[:, path], price[row + 1 :], atol=1e-10)
@@ -60,3 +59,16 @@ def test_path_with_the_market_s_own_inputs_is_the_market(shock: float) -> None:
         )
     assert record.liquidated[row:].sum() > 0.05
     assert STEPS_PER_DAY - row - 1 == len(found.open_interest)
+
+
+def test_paths_know_a_halt_by_the_time_of_day_and_differ_from_one_another() -> None:
+    config = dataclasses.replace(CONFIG, halts=(VenueHalt("GATE", 30.0, 2.0),))
+    market = AgentMarket(config, "ETH")
+    record = StepRecord.empty(2, len(config.venues), HOUR)
+    for day in range(-25, 2):
+        market.run_day(market.outside.day(), record, max(0, day) * STEPS_PER_DAY)
+    inputs = market.outside.branch(11, 30 * HOUR, 3, np.random.default_rng(1))
+    # the last day began at hour 24, so step 11 ends hour 25 and the halt lies 5 to 7 hours on
+    gate = list(config.venues).index("GATE")
+    np.testing.assert_array_equal(np.flatnonzero(inputs.trading[:, 0, gate] == 0.0), np.arange(60, 84))
+    assert np.abs(inputs.diffusion[:, 0] - inputs.diffusion[:, 1]).max() > 0.0
