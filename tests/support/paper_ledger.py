@@ -17,7 +17,7 @@ FEE = 1.0
 
 
 def write_ledger(
-    directory: Path, days: int, seed: int = 1, probability: float = 0.1, gap: tuple[int, int] = (0, 0)
+    directory: Path, days: int, seed: int = 1, crashes: bool = True, gap: tuple[int, int] = (0, 0)
 ) -> None:
     """
     Write a ledger whose hedge holds half of ten ETH on every other day, at a fee of one for each change.
@@ -32,8 +32,8 @@ def write_ledger(
         Its length.
     seed : int
         Of the prices.
-    probability : float
-        Of every forecast.
+    crashes : bool
+        Whether there are any.
     gap : (int, int)
         Hours that it lacks, from and until.
 
@@ -42,7 +42,7 @@ def write_ledger(
     ledger, price, equity, held = Ledger(directory), 2000.0, 50_000.0, 0.0
     for hour in range(days * 24 + 1):
         ts = START + hour * HOUR + LAG
-        crash = hour % 37 == 36
+        crash = crashes and hour % 37 == 36
         before, price = price, price * (0.95 if crash else np.exp(rng.normal(0.0014, 0.004)))
         equity += held * (price - before)
         interest = 900.0 if crash else 1000.0
@@ -54,7 +54,7 @@ def write_ledger(
             decided = (10.0, price, -held / 10.0, 0.5, 0.5, -target / 10.0, "", "", target - held)
             ledger.append(HedgeDecision(HEDGE, *decided, "", held, equity, False, "bar", ts, ts))
             moves = ([0.05] * 2,) * 4
-            both = [probability] * 2
+            both = [0.1] * 2
             ledger.append(CascadeForecast(HEDGE, [4.0, 18.0], both, both, *moves, False, False, "", ts, ts))
         if target != held:
             side = 1 if target > held else -1
