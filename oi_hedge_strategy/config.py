@@ -58,6 +58,11 @@ class OIHedgeConfig(StrategyConfig, frozen=True, kw_only=True):
     state_dir : str
         The directory where the run's state and kill switch are kept over restarts, one for each run; none
         when empty, as in a backtest.
+    look_back_catalog : str
+        A catalog that the look-back is filled from before the first forecast; none when empty.
+    request_look_back : bool
+        Whether the venues are asked for what is lacking of bars, open interest and funding before the first
+        forecast.
     adopt_position : bool
         Whether a first start may take over a position that the hedge instrument holds already.
 
@@ -79,6 +84,8 @@ class OIHedgeConfig(StrategyConfig, frozen=True, kw_only=True):
     use_timer: bool | None = None
     active_from: str = ""
     state_dir: str = ""
+    look_back_catalog: str = ""
+    request_look_back: bool = False
     adopt_position: bool = False
 
     def check(self) -> None:

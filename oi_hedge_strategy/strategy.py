@@ -3,10 +3,13 @@
 from collections import deque
 from collections.abc import Callable
 from time import perf_counter_ns
+from typing import Any
 
 import pandas as pd
 from nautilus_trader.common.component import TimeEvent
 from nautilus_trader.core.data import Data
+from nautilus_trader.core.datetime import unix_nanos_to_dt
+from nautilus_trader.core.uuid import UUID4
 from nautilus_trader.model.data import Bar, BarType, DataType, FundingRateUpdate, InstrumentStatus
 from nautilus_trader.model.enums import MarketStatusAction
 from nautilus_trader.model.events import (
@@ -33,6 +36,7 @@ from oi_hedge_strategy.inputs import INPUTS, inputs_seen
 from oi_hedge_strategy.live.node_thread import in_node_thread
 from oi_hedge_strategy.live.safety import WATCH_SECS, Safety
 from oi_hedge_strategy.live.timing import StageTimer
+from oi_hedge_strategy.live.warmup import TIMEOUT_SECS, LookBack
 from oi_hedge_strategy.records import StageTiming
 from oi_hedge_strategy.times import parse_time_ns
 
@@ -43,7 +47,7 @@ _HALTS = (
     MarketStatusAction.CLOSE,
     MarketStatusAction.NOT_AVAILABLE_FOR_TRADING,
 )
-_TIMER, _WATCH = "FORECAST", "WATCH"
+_TIMER, _WATCH, _LOOK_BACK = "FORECAST", "WATCH", "LOOK_BACK"
 _RAILS, _DRIFT = "rails", "drift"
 
 
@@ -80,6 +84,8 @@ class OIHedgeStrategy(Strategy):
         self._active_from = parse_time_ns(config.active_from, "active_from") if config.active_from else 0
         self._saved: dict[str, bytes] = {}
         self._desk: HedgeDesk
+        self._intake: HedgeDesk | LookBack
+        self._look_back: LookBack | None = None
         self._book: HedgeBook
         self._exposure: ExposureReader
         self._timer: StageTimer
@@ -106,6 +112,9 @@ class OIHedgeStrategy(Strategy):
             watch = in_node_thread(self, self._on_watch)
             self.clock.set_timer(_WATCH, every, callback=watch, fire_immediately=True)
         self._sources = self._find_sources(hedge)
+        self._intake = self._desk
+        if self.config.look_back_catalog or self.config.request_look_back:
+            self._begin_look_back(hedge)
         for instrument_id in self._sources:
             self._subscribe(instrument_id)
         self._subscribe_inputs(hedge)
@@ -119,7 +128,7 @@ class OIHedgeStrategy(Strategy):
         """Take in a bar; decide on the hedge instrument's."""
         started = perf_counter_ns()
         venue, spot = self._sources[bar.bar_type.instrument_id]
-        self._desk.on_bar(venue, spot, bar.ts_init, bar.high, bar.low, bar.close, bar.volume)
+        self._intake.on_bar(venue, spot, bar.ts_init, bar.high, bar.low, bar.close, bar.volume)
         if bar.bar_type == self.config.bar_type:
             self._decide(bar.ts_init, "bar")
             self.bars_seen += 1
@@ -128,16 +137,16 @@ class OIHedgeStrategy(Strategy):
     def on_data(self, data: Data) -> None:
         """Take in open interest and the further inputs."""
         if isinstance(data, OpenInterestUpdate):
-            self._desk.on_open_interest(self._sources[data.instrument_id][0], data.ts_init, data.quantity)
+            self._intake.on_open_interest(self._sources[data.instrument_id][0], data.ts_init, data.quantity)
         elif (found := INPUTS.get(type(data))) is not None:
             venue = venue_slot(data.instrument_id)
-            self._desk.on_input(found.stream, venue, data.ts_init, found.fields(data))
+            self._intake.on_input(found.stream, venue, data.ts_init, found.fields(data))
 
     def on_funding_rate(self, funding_rate: FundingRateUpdate) -> None:
         """Take in a funding rate."""
         venue, _ = self._sources[funding_rate.instrument_id]
         minutes = funding_rate.interval
-        self._desk.on_funding(venue, funding_rate.ts_init, float(funding_rate.rate), minutes)
+        self._intake.on_funding(venue, funding_rate.ts_init, float(funding_rate.rate), minutes)
 
     def on_instrument_status(self, data: InstrumentStatus) -> None:
         """Note whether the hedge venue trades."""
@@ -193,7 +202,7 @@ class OIHedgeStrategy(Strategy):
 
     def on_stop(self) -> None:
         """Leave the position and its resting stop as they are."""
-        for name in (_TIMER, _WATCH):
+        for name in (_TIMER, _WATCH, _LOOK_BACK):
             if name in self.clock.timer_names:
                 self.clock.cancel_timer(name)
         if self._safety is not None:
@@ -206,14 +215,60 @@ class OIHedgeStrategy(Strategy):
         assert self._safety is not None
         for notice in self._safety.watch(event.ts_event):
             self.log.warning(notice)
-        if self._safety.take_undecided():
+        if self._look_back is None and self._safety.take_undecided():
             self._decide(self._desk.newest, "restart")
 
     def _note(self) -> None:
         if self._safety is not None:
             self._safety.note()
 
+    def _begin_look_back(self, hedge: CryptoPerpetual) -> None:
+        """Fill the look-back from the catalog, and ask the venues for what it lacks."""
+        back = self._look_back = LookBack(self._desk, self.clock.timestamp_ns())
+        if self.config.look_back_catalog:
+            read = back.read_catalog(self.config.look_back_catalog, hedge.base_currency.code, hedge.id)
+            self.log.info(f"look-back: {read} events of {self.config.look_back_catalog}")
+        if not self.config.request_look_back:
+            self._end_look_back()
+            return
+        self._intake = back
+        start, end = (unix_nanos_to_dt(each) for each in (back.start, self.clock.timestamp_ns()))
+        done, spec = self._on_look_back, self.config.bar_type.spec
+        for instrument_id, (_, spot) in self._sources.items():
+            back.await_response(self.request_bars(BarType(instrument_id, spec), start, end, callback=done))
+            if not spot:
+                client, kind = self.config.open_interest_client, DataType(OpenInterestUpdate)
+                asked = self.request_data(kind, client, instrument_id, start, end, callback=done)
+                back.await_response(asked)
+                client = self.config.funding_client
+                asked = self.request_funding_rates(instrument_id, start, end, client_id=client, callback=done)
+                back.await_response(asked)
+        timeout = pd.Timedelta(seconds=TIMEOUT_SECS)
+        end_it = in_node_thread(self, lambda event: self._end_look_back())
+        self.clock.set_time_alert(_LOOK_BACK, self.clock.utc_now() + timeout, end_it)
+
+    def on_historical_data(self, data: Any) -> None:
+        """Take in what the venues' history brings before the first forecast."""
+        for each in data if isinstance(data, list) else [data]:
+            instrument_id = each.bar_type.instrument_id if isinstance(each, Bar) else each.instrument_id
+            if self._look_back is not None and instrument_id in self._sources:
+                self._look_back.take(each, *self._sources[instrument_id])
+
+    def _on_look_back(self, request_id: UUID4) -> None:
+        if self._look_back is not None and self._look_back.has_all(request_id):
+            self._end_look_back()
+
+    def _end_look_back(self) -> None:
+        """Begin to decide, and say what the look-back lacks."""
+        if self._look_back is None:
+            return
+        back, self._look_back, self._intake = self._look_back, None, self._desk
+        for lack in back.finish():
+            self.log.warning(lack)
+
     def _decide(self, asked: int, trigger: str) -> None:
+        if self._look_back is not None:
+            return
         now = self._desk.known_at(asked)
         if now < self._active_from or not self._desk.price > 0.0:
             return

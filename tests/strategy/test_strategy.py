@@ -212,7 +212,7 @@ def test_a_halted_instrument_is_not_traded_until_it_resumes(model):
 
 
 def test_a_halt_of_another_instrument_is_none_of_its_business(model):
-    ts = START + SECOND
+    ts = START + 3 * HOUR
     halt = InstrumentStatus(HELD, MarketStatusAction.HALT, ts, ts)
     assert run([*events(CALM), halt], config(model), [LONG]).position() == -10.0
 

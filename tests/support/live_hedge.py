@@ -21,7 +21,7 @@ from nautilus_trader.core.data import Data
 from nautilus_trader.live.data_client import LiveMarketDataClient
 from nautilus_trader.live.factories import LiveDataClientFactory
 from nautilus_trader.live.node import TradingNode
-from nautilus_trader.model.data import Bar, CustomData, DataType
+from nautilus_trader.model.data import Bar, CustomData, DataType, FundingRateUpdate
 from nautilus_trader.model.identifiers import ClientId, TraderId, Venue
 from nautilus_trader.model.objects import Price, Quantity
 from support.engine import HEDGE, bar_type, specs
@@ -45,8 +45,26 @@ class FeedClient(LiveMarketDataClient):
             clock=clock, instrument_provider=InstrumentProvider(), config=config,
         )  # fmt: skip
 
+        self.history: list[Any] = []
+        self.answers = asyncio.Event()
+        self.answers.set()
+
     async def _connect(self) -> None:
         self._handle_data(build_instrument(specs()[0]))
+
+    async def _request(self, request: Any) -> None:
+        await self.answers.wait()
+        found = [each for each in self.history if isinstance(each, CustomData)]
+        self._handle_data_response(request.data_type, found, request.id, request.start, request.end, None)
+
+    async def _request_bars(self, request: Any) -> None:
+        found = [each for each in self.history if isinstance(each, Bar)]
+        self._handle_bars(request.bar_type, found, request.id, request.start, request.end, None)
+
+    async def _request_funding_rates(self, request: Any) -> None:
+        found = [each for each in self.history if isinstance(each, FundingRateUpdate)]
+        asked = request.instrument_id
+        self._handle_funding_rates(asked, found, request.id, request.start, request.end, None)
 
     async def _disconnect(self) -> None:
         pass
