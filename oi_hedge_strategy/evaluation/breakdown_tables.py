@@ -1,7 +1,6 @@
 """Tables that break a backtest down: by period, regime, netting, cost, probability."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 from oi_hedge_strategy.evaluation.tables import Cell, plain_text, table
 from oi_hedge_strategy.evaluation.wording import (
@@ -42,35 +41,31 @@ def month_table(result: Result) -> str:
     return table(headers, rows)
 
 
-def split_table(rows: object, name: str) -> str:
+def split_table(rows: Sequence[Result], name: str) -> str:
     """
     Return hedge effectiveness of parts of the data, such as years or regimes.
 
     Parameters
     ----------
-    rows : sequence of mappings, or mapping of str to mapping
-        Each with `name` (or as key) and figures with intervals; plain numbers and words stand behind them.
+    rows : sequence of mappings
+        Each with `name` and the headline figures; what else they hold stands behind those.
     name : str
         What tells the rows apart, such as "year".
 
     """
-    found = _named(rows, name)
-    keys = list(dict.fromkeys(key for _, row in found for key in row))
-    figures = [(key, show) for key, show in HEADLINE.items() if key in keys]
-    said = {name, "label", "name", *(key for key, _ in figures)}
-    others = [key for key in keys if key not in said]
-    wordy = [any(isinstance(row.get(key), str) for _, row in found) for key in others]
+    others = [
+        key for key in dict.fromkeys(key for row in rows for key in row) if key not in {name, *HEADLINE}
+    ]
     return table(
-        [name, *map(spoken, [key for key, _ in figures]), *map(spoken, others)],
+        [name, *map(spoken, HEADLINE), *map(spoken, others)],
         [
             [
-                label,
-                *(_figure(row.get(key), show) for key, show in figures),
+                spoken(str(row[name])),
+                *(_figure(row[key], show) for key, show in HEADLINE.items()),
                 *(_cell(key, row.get(key)) for key in others),
             ]
-            for label, row in found
+            for row in rows
         ],
-        words=(0, *(at for at, wordily in enumerate(wordy, len(figures) + 1) if wordily)),
     )
 
 
@@ -134,16 +129,7 @@ def period_table(rows: Sequence[Result]) -> str:
     )
 
 
-def _named(rows: object, name: str) -> list[tuple[str, Mapping[str, Any]]]:
-    if isinstance(rows, Mapping):
-        return [(spoken(str(key)), row) for key, row in rows.items()]
-    assert isinstance(rows, Iterable)
-    return [(spoken(str(row.get(name, row.get("label", row.get("name"))))), row) for row in rows]
-
-
-def _figure(estimate: Result | None, show: Show) -> Cell:
-    if estimate is None:
-        return "-"
+def _figure(estimate: Result, show: Show) -> Cell:
     return show(estimate["value"]), interval(estimate, show)
 
 

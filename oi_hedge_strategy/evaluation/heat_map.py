@@ -4,7 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from oi_hedge_strategy.evaluation.figures import INK, OTHERS, layout, line, milliseconds
+from oi_hedge_strategy.evaluation.figures import INK, OTHERS, UNHEDGED, layout, line, milliseconds
 from oi_hedge_strategy.evaluation.records import Floats, LiquidationLevels, MarketRecord
 
 HEIGHT = 520
@@ -52,7 +52,7 @@ def heat_map_chart(market: MarketRecord, levels: LiquidationLevels, quote: str) 
             hoverongaps=False,
             hovertemplate=f"%{{x}}, %{{y:,.0f}} {quote}: %{{z:,.1f}} {unit}<extra>{name}</extra>",
         )
-    close = line(market.ts, market.close, "close", "#868e98", 1.3, meta=INK, showlegend=False)
+    close = line(market.ts, market.close, "close", UNHEDGED, 1.3, meta=INK, showlegend=False)
     figure.add_trace(close)
     layout(figure, f"price, {quote}", market.ts, HEIGHT)
     figure.update_xaxes(showgrid=False)

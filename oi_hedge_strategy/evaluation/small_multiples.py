@@ -10,6 +10,7 @@ from oi_hedge_strategy.evaluation.records import Floats, Times
 
 WIDTH, LEFT, RIGHT, TOP = 300, 58, 8, 5
 GAP, AXIS = 8, 17
+HEIGHT = 44.0
 HOUR_NS = 3_600_000_000_000
 
 
@@ -46,7 +47,7 @@ class Track:
     high: float
     low_text: str
     high_text: str
-    height: float = 44.0
+    height: float = HEIGHT
     stepped: bool = False
     shaded: Sequence[tuple[int, int]] = ()
 
@@ -138,11 +139,11 @@ class Drawing:
         return ticks
 
 
-def scaled(name: str, ts: Times, values: Floats, form: str, **settings: float) -> Track:
+def scaled(name: str, ts: Times, values: Floats, form: str, height: float = HEIGHT) -> Track:
     """Return a track that fills its height, its ends written in the format `form`."""
     known = values[np.isfinite(values)]
     if not known.size:
-        return Track(name, ts, values, 0.0, 1.0, "", "not known", **settings)  # type: ignore[arg-type]
+        return Track(name, ts, values, 0.0, 1.0, "", "not known", height)
     low, high = float(known.min()), float(known.max())
-    texts = form.format(low), form.format(high)
-    return Track(name, ts, values, low, high if high > low else low + 1.0, *texts, **settings)  # type: ignore[arg-type]
+    top = high if high > low else low + 1.0
+    return Track(name, ts, values, low, top, form.format(low), form.format(high), height)

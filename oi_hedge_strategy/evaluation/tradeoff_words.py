@@ -127,14 +127,16 @@ def operating_sentences(result: Result) -> list[str]:
         ]
     target, since = percent(found["target_loss_avoided"]), found.get("reached_since_tuned")
     sentences = [
-        f"The target was to avoid {target} of the losses. With parameters chosen for each period on what came before it, "
-        f"{_reached(found['reached'])}: {found['words']}."
+        f"The target was to avoid {target} of the losses. With parameters chosen for each period on what "
+        f"came before it, {_reached(found['reached'])}: {found['words']}."
     ]
     if since:
         sentences.append(
             f"Since {day(since['since'])}, when there was a past to choose on, over {since['days']:,} days, "
             f"{_reached(since)}: {since['words']}."
         )
+    if (constant := found.get("constant")) is not None:
+        sentences.append(f"With a constant hedge ratio chosen in the same way {_reached(constant)}.")
     if (configured := found.get("as_configured")) is not None:
         sentences.append(f"{configured['words'].rstrip('.')}.")
     return sentences

@@ -50,6 +50,7 @@ def with_sweeps(result: dict[str, Any]) -> dict[str, Any]:
             "target_loss_avoided": 0.67, "reached": headline(0.6, 0.5), "words": "below the target",
             "reached_since_tuned": {**headline(0.65, 0.45), "since": "2023-04-01T00:00:00Z", "days": 275,
                                     "words": "not distinguishable from the target"},
+            "constant": headline(0.62, 0.37),
             "as_configured": {"words": "As configured the policy held a hedge 3% of the time."},
             "periods": [{**period, "parameters": "loss aversion 2", "tuned_on": "90 days",
                          "loss_avoided_there": 0.7, "gain_kept_there": None}],

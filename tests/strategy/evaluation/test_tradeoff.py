@@ -78,10 +78,11 @@ def test_costs_are_varied_one_at_a_time() -> None:
 
 
 def test_the_operating_point_is_said_beside_its_target(year_result: dict[str, Any]) -> None:
-    reached, since, configured = operating_sentences(with_sweeps(year_result))
+    reached, since, constant, configured = operating_sentences(with_sweeps(year_result))
     assert "67.0 % of the losses" in reached and "60.0 % (55.0 % to 65.0 %)" in reached
     assert reached.endswith("below the target.")
     assert "Since 1 Apr 2023" in since and "275 days" in since
+    assert "constant hedge ratio chosen in the same way 62.0 %" in constant
     assert configured.startswith("As configured")
     assert (
         "No share of losses to avoid was set"
