@@ -1,5 +1,6 @@
 """Run a session's recorded inputs through the backtest engine and compare what comes out, bit by bit."""
 
+import json
 import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -36,7 +37,8 @@ _MARKET = {each.__name__ for each in MARKET_KINDS}
 _NATIVE = _MARKET - {"InstrumentStatus", "FeedStatus"}
 """What the engine is given as itself; an engine that hears of a status forgets the market it had."""
 
-_TIMED = _NATIVE | {"HedgeDecision"}
+_DECISION = HedgeDecision.__name__
+_TIMED = _NATIVE | {_DECISION}
 """What moves the strategy's own time; everything else is replayed at the time that it had reached."""
 
 _INSTRUMENTS = {each.__name__ for each in INSTRUMENT_KINDS}
@@ -97,7 +99,8 @@ def replay(session: Session) -> Replay:
 
     Every market input is given to the same strategy in the order in which it was received; a decision of
     the timer is asked for where it was. What the account said at each decision, and what became of its stops,
-    is taken from the recording, since it came from a venue; orders go to the fill model.
+    is taken from the recording, since it came from a venue; orders go to the fill model. What a killed
+    session recorded after its last decision is left out.
 
     Raises
     ------
@@ -106,7 +109,8 @@ def replay(session: Session) -> Replay:
 
     """
     recorded: Recorded = read_recorded(session, SessionEntry)
-    entries = recorded.rows
+    last = max((at for at, row in enumerate(recorded.rows) if row.kind == _DECISION), default=-1)
+    entries = recorded.rows[: last + 1]
     values = {entry.sequence: unpack(entry) for entry in entries}
     decisions = [value for value in values.values() if isinstance(value, HedgeDecision)]
     forecasts = [value for value in values.values() if isinstance(value, CascadeForecast)]
@@ -116,8 +120,8 @@ def replay(session: Session) -> Replay:
         engine = _engine(session, entries, values, decisions, _state(session, Path(scratch)))
         engine.run()
     again = next(actor for actor in engine.trader.actors() if isinstance(actor, DecisionRecorder))
-    difference = _first_difference(forecasts, again.forecasts, entries, values) or _first_difference(
-        decisions, again.decisions, entries, values
+    difference = _first_difference(forecasts, again.forecasts, entries) or _first_difference(
+        decisions, again.decisions, entries
     )
     fills = _fills(decisions, list(values.values()), engine)
     engine.dispose()
@@ -226,7 +230,6 @@ def _first_difference(
     recorded: Sequence[CatalogData],
     replayed: Sequence[CatalogData],
     entries: Sequence[SessionEntry],
-    values: dict[int, Any],
 ) -> Difference | None:
     for number in range(max(len(recorded), len(replayed))):
         if number >= len(recorded) or number >= len(replayed):
@@ -244,11 +247,13 @@ def _first_difference(
 def _difference(
     record: CatalogData, number: int, name: str, was: Any, came: Any, entries: Sequence[SessionEntry]
 ) -> Difference:
-    kind = type(record).__name__
-    before = [entry for entry in entries if entry.kind in _MARKET and entry.ts_init <= record.ts_init]
-    newest = {(entry.kind, entry.payload.partition('"ts_event"')[0][:80]): entry for entry in before[-200:]}
-    shown = tuple(f"{each.kind} {each.payload}" for each in list(newest.values())[-8:])
-    return Difference(kind, number, record.ts_init, name, was, came, shown)
+    newest = {}
+    for entry in entries:
+        if entry.kind in _MARKET and entry.ts_init <= record.ts_init:
+            values = json.loads(entry.payload)
+            newest[entry.kind, values.get("bar_type") or values["instrument_id"]] = entry
+    shown = tuple(f"{each.kind} {each.payload}" for each in newest.values())
+    return Difference(type(record).__name__, number, record.ts_init, name, was, came, shown)
 
 
 def bits(value: Any) -> Any:
