@@ -1,6 +1,8 @@
 """How a trading node makes the data client."""
 
 import asyncio
+from contextlib import suppress
+from importlib import import_module
 
 from nautilus_trader.cache.cache import Cache
 from nautilus_trader.common.component import LiveClock, MessageBus
@@ -45,4 +47,6 @@ class OpenInterestDataClientFactory(LiveDataClientFactory):
         """
         if not isinstance(config, OpenInterestClientConfig):
             raise ConfigError(f"{name}: expected an OpenInterestClientConfig, found {type(config).__name__}")
+        with suppress(ImportError):  # a feed says that ccxt is missing
+            import_module("ccxt.pro")  # takes seconds, in which a running node would stand still
         return OpenInterestDataClient(loop, name, msgbus, cache, clock, config)
