@@ -24,6 +24,7 @@ from oi_hedge_strategy.strategy import OIHedgeStrategy
 
 Floats = NDArray[np.float64]
 _TOLERANCE = 1e-6
+_DECIMALS = 9
 _LAST = np.array([np.iinfo(np.int64).max])
 
 
@@ -37,8 +38,8 @@ class _Fills:
     commission: Floats
 
     def position(self, at: NDArray[np.int64]) -> Floats:
-        """Return the signed position at each time."""
-        return cumulative(self.ts, self.quantity, at)
+        """Return the signed position at each time, freed of the sum's round-off."""
+        return np.round(cumulative(self.ts, self.quantity, at), _DECIMALS)
 
     def pnl(self, at: NDArray[np.int64], price: Floats) -> Floats:
         """Return profit and loss before commissions, marked at `price`, at each time."""

@@ -6,7 +6,13 @@ from typing import Any
 import msgspec
 from nautilus_trader.backtest.config import BacktestDataConfig, BacktestEngineConfig, BacktestRunConfig
 from nautilus_trader.common.config import ImportableActorConfig, LoggingConfig
-from nautilus_trader.model.data import Bar, FundingRateUpdate, InstrumentStatus, MarkPriceUpdate
+from nautilus_trader.model.data import (
+    Bar,
+    FundingRateUpdate,
+    InstrumentStatus,
+    MarkPriceUpdate,
+    OrderBookDepth10,
+)
 from nautilus_trader.trading.config import ImportableStrategyConfig
 
 from oi_hedge_catalog import store
@@ -184,7 +190,8 @@ def _data(plan: BacktestPlan, inputs: bool = True) -> list[BacktestDataConfig]:
                 configs.append(BacktestDataConfig(data_cls=kind, client_id=_OI_CLIENT, **shared))
         if each.id in funding:
             configs.append(BacktestDataConfig(data_cls=FundingRateUpdate, **shared))
-        for kind in (InstrumentStatus, MarkPriceUpdate):
+        traded = each.id == plan.settings.hedge_instrument
+        for kind in (InstrumentStatus, MarkPriceUpdate, *((OrderBookDepth10,) if traded else ())):
             if store.data_files(plan.catalog, kind, str(each.id)):
                 configs.append(BacktestDataConfig(data_cls=kind, **shared))
         if each.id in plan.bar_types:

@@ -11,15 +11,17 @@ from collections import Counter, deque
 from nautilus_trader.backtest.config import SimulationModuleConfig
 from nautilus_trader.backtest.modules import SimulationModule
 from nautilus_trader.core.data import Data
-from nautilus_trader.model.data import Bar, InstrumentStatus
+from nautilus_trader.model.data import Bar, BookOrder, InstrumentStatus, OrderBookDepth10, QuoteTick
 from nautilus_trader.model.enums import MarketStatusAction, OrderSide, OrderType
 from nautilus_trader.model.events import OrderFilled
 from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.instruments import Instrument
+from nautilus_trader.model.objects import Price
 from nautilus_trader.model.orders import Order
 
 from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_strategy.simulation.bars import ExecutionBars
+from oi_hedge_strategy.simulation.depth import BookSnapshot
 from oi_hedge_strategy.simulation.fills import CostQuote, ImpactFillModel
 from oi_hedge_strategy.simulation.records import FillCost, publish
 
@@ -64,6 +66,7 @@ class ImpactStateModule(SimulationModule):
         self._bars = ExecutionBars()
         self._matching: InstrumentId | None = None
         self._working: dict[InstrumentId, list[Order]] = {}
+        self._before_book: tuple[bool, Price | None, Price | None] = (False, None, None)
         self._counts = Counter[str]()
 
     def register_venue(self, exchange: object) -> None:
@@ -77,12 +80,17 @@ class ImpactStateModule(SimulationModule):
         self.msgbus.subscribe(
             f"data.bars.*.{self.exchange.id}-*", self._on_matched, priority=MATCHED_PRIORITY
         )
+        self.msgbus.subscribe(
+            f"data.book.depth.{self.exchange.id}.*", self._end_book, priority=MATCHED_PRIORITY
+        )
         self.msgbus.subscribe(f"events.fills.*.{self.exchange.id}", self._on_fill)
 
     def pre_process(self, data: Data) -> None:
         """Announce a bar to the fill model before it is matched, and note halts."""
         if isinstance(data, InstrumentStatus):
             self._on_status(data)
+        elif isinstance(data, OrderBookDepth10):
+            self._begin_book(data)
         elif isinstance(data, Bar) and (duration := self._bars.duration(data)) is not None:
             self.exchange.fill_model.begin_bar(data, duration)
             self._matching = data.bar_type.instrument_id
@@ -93,6 +101,42 @@ class ImpactStateModule(SimulationModule):
         if halted and not market.halted:
             self._counts["halts"] += 1
         market.halted = halted
+
+    def _begin_book(self, depth: OrderBookDepth10) -> None:
+        """
+        Take in a snapshot, and keep the engine from trading on it.
+
+        Where a venue is matched on bars, quotes or trades, 1.231 takes the tenth level of a snapshot for the
+        best: so nothing fills while the engine takes it in, and `_end_book` gives back the market of before.
+        """
+        instrument_id = depth.instrument_id
+        instrument, market = (
+            self.cache.instrument(instrument_id),
+            self.exchange.fill_model.market(instrument_id),
+        )
+        bids, asks = _levels(depth.bids, instrument), _levels(depth.asks, instrument)
+        if bids and asks:
+            market.book = BookSnapshot(depth.ts_event, bids, asks)
+        known = self.exchange.best_bid_price(instrument_id), self.exchange.best_ask_price(instrument_id)
+        self._before_book = market.halted, *known
+        market.halted = True
+
+    def _end_book(self, depth: OrderBookDepth10) -> None:
+        instrument_id = depth.instrument_id
+        halted, bid, ask = self._before_book
+        self.exchange.fill_model.market(instrument_id).halted = halted
+        top = (depth.bids[0], depth.asks[0])
+        tick = QuoteTick(
+            instrument_id,
+            top[0].price if bid is None else bid,
+            top[1].price if ask is None else ask,
+            top[0].size,
+            top[1].size,
+            depth.ts_event,
+            depth.ts_init,
+        )
+        self.exchange.get_book(instrument_id).update_quote_tick(tick)
+        self.exchange.get_matching_engine(instrument_id).iterate(depth.ts_init)
 
     def _on_matched(self, bar: Bar) -> None:
         self._complete()
@@ -146,6 +190,13 @@ class ImpactStateModule(SimulationModule):
         self._matching = None
         self._working.clear()
         self._counts.clear()
+
+
+def _levels(orders: list[BookOrder], instrument: Instrument) -> list[tuple[float, float]]:
+    """Return price and base-coin quantity of the levels that there are."""
+    found = [(float(each.price), float(each.size)) for each in orders if each.size > 0]
+    unit = float(instrument.multiplier)
+    return [(price, size * unit / (price if instrument.is_inverse else 1.0)) for price, size in found]
 
 
 def _fill_cost(event: OrderFilled, quote: CostQuote, instrument: Instrument) -> FillCost:

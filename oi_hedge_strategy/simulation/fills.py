@@ -189,7 +189,8 @@ class ImpactFillModel(FillModel):
         estimator = market.estimator
         volatility, volume = estimator.volatility, estimator.volume
         coins = quantity * _coins(instrument, reference)
-        cost = execution_cost(self._parameters, coins, volatility, volume, half_spread_bps)
+        shown = market.book_cost_bps(side, coins) * self._config.multiplier
+        cost = execution_cost(self._parameters, coins, volatility, volume, half_spread_bps, shown)
         stays = permanent_share(coins, volatility, volume, self._config.permanent_coefficient)
         late = adverse_move(volatility, market.stress, delay_ns) / BPS if delay_ns else 0.0
         price = worse_price(reference, cost.total_bps + late, side, float(instrument.price_increment))

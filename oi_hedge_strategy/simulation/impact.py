@@ -88,6 +88,7 @@ def execution_cost(
     volatility: float,
     volume: float,
     quoted_half_spread_bps: float = 0.0,
+    book_cost_bps: float = 0.0,
 ) -> ExecutionCost:
     """
     Return what taking `quantity` from the market costs.
@@ -102,6 +103,8 @@ def execution_cost(
         Daily volatility, a fraction.
     quoted_half_spread_bps : float
         Half the spread actually quoted, where quotes are known; the wider of it and the model's counts.
+    book_cost_bps : float
+        What the quantity would have cost in the last order book, where one is known; the least that it costs.
 
     Returns
     -------
@@ -113,6 +116,7 @@ def execution_cost(
     spread = max(modelled, parameters.min_half_spread_bps, quoted_half_spread_bps)
     share = quantity / volume if volume > 0.0 else math.inf
     impact = parameters.coefficient * volatility * math.sqrt(share) / BPS if quantity > 0.0 else 0.0
+    impact = max(impact, book_cost_bps - spread)
     if not spread + impact <= parameters.max_cost_bps:
         spread = min(spread, parameters.max_cost_bps)
         return ExecutionCost(spread, parameters.max_cost_bps - spread, capped=True)

@@ -8,7 +8,11 @@ from nautilus_trader.model.objects import Price, Quantity
 from nautilus_trader.model.orders import Order
 
 from oi_hedge_strategy.simulation.delays import range_volatility
+from oi_hedge_strategy.simulation.depth import BookSnapshot
 from oi_hedge_strategy.simulation.impact import NS_PER_DAY, MarketEstimator
+
+MAX_BOOK_AGE_NS = 3_600_000_000_000
+"""How long an order book counts, or a bar's duration if that is longer."""
 
 
 class OfferedBook(OrderBook):
@@ -55,6 +59,7 @@ class BarMarket:
         self.open: Price | None = None
         self.halted = False
         self.stress = 1.0
+        self.book: BookSnapshot | None = None
         self._participation = participation
         self._bar: tuple[int, float, float, int] | None = None
         self._left: float | None = None
@@ -62,6 +67,8 @@ class BarMarket:
     def begin(self, bar: Bar, duration_ns: int) -> None:
         """Take note that `bar` is about to be matched."""
         self.complete()
+        if self.book is not None and self.book.ts < bar.ts_event - max(duration_ns, MAX_BOOK_AGE_NS):
+            self.book = None
         volume = float(bar.volume)
         self._bar = (bar.ts_event, float(bar.close), volume, duration_ns)
         self._left = self._participation * volume
@@ -75,6 +82,10 @@ class BarMarket:
         if self._bar is not None:
             self.estimator.update(*self._bar)
         self._bar = self.open = None
+
+    def book_cost_bps(self, side: int, quantity: float) -> float:
+        """Return what `quantity` in base coin would cost in the last order book, 0 without one."""
+        return self.book.cost_bps(side, quantity) if self.book is not None and quantity > 0.0 else 0.0
 
     def available(self, quantity: float) -> float:
         """Return how much of `quantity` the last bar's volume still takes; all of it before the first bar."""
