@@ -132,7 +132,7 @@ DATED = (
         "2024-04", "April 2024",
         "Two legs within 29 hours on the attack on Israel, 18 % down.",
         f"Price: {_KLINES}; open interest: {_INTEREST}. ETH as low as 2,852, 711 M USD liquidated within "
-        "four hours (Wu Blockchain, 13 April 2024); 850 M USD on the 12th (CoinGlass).",
+        "four hours (Wu Blockchain, 13 April 2024); 850 M USD in all (CoinGlass).",
         Shock(
             price=((0.0, 1.0), (1.3, 0.996), (2.7, 0.902), (9.3, 0.940), (19.3, 0.960), (27.3, 0.941),
                    (28.7, 0.824), (31.3, 0.889), (35.3, 0.846), (38.7, 0.900), (55.3, 0.922), (67.3, 0.952),
@@ -204,8 +204,8 @@ HYPOTHETICAL = (
         "halted-liquidations", "Halted liquidations",
         "Venues suspend liquidations after the first leg of a crash: open interest stands still although the "
         "price fell, and the second leg comes when they resume.",
-        "Legs: March 2020, where BitMEX could not liquidate between 02:16 and 02:40 UTC of the 13th and "
-        "again later (BitMEX; Cointelegraph): the suspension of 12 hours is assumed; the open interest that "
+        "Legs: March 2020, where BitMEX was down from 02:16 to 02:40 UTC of the 13th and again later "
+        "(BitMEX; Cointelegraph): the suspension of 12 hours is assumed; the open interest that "
         "goes is that of 10 October 2025.",
         Shock(price=_BLACK_THURSDAY, open_interest=((13.3, 1.0), (17.0, 0.640))),
     ),
@@ -213,8 +213,8 @@ HYPOTHETICAL = (
         "quote-depeg", "Depeg of the quote currency",
         "The stablecoin of collateral and prices falls to 0.85 US dollars within six hours; ETH in dollars "
         "stands still, so that the perpetual rises against a short hedge.",
-        "Tether on 15 October 2018: 0.85 on Kraken at the low (degeneratechain.com, trustnodes.com), 0.92 an "
-        "hour after, 0.967 on the day (CoinDesk, CoinMarketCap). On 12 May 2022 it fell to 0.95.",
+        "Tether on 15 October 2018: 0.85 on Kraken at the low (degeneratechain.com; xbt.net: 0.86), 0.925 at "
+        "07:00 UTC and 0.967 later that day (CoinDesk citing CoinMarketCap). On 12 May 2022 it fell to 0.95.",
         Shock(quote=((0.0, 1.0), (6.0, 0.850), (7.0, 0.920), (24.0, 0.967), (72.0, 0.980))),
     ),
     Scenario(
