@@ -37,6 +37,13 @@ from oi_hedge_strategy.simulation.market_truth import TruthConfig
     help="Halt a venue from an hour of the market on, for so many hours; may be given again.",
 )
 @click.option(
+    "--insurance",
+    type=float,
+    default=float("inf"),
+    show_default=True,
+    help="Each venue's insurance fund over its open interest; used up, it deleverages winners.",
+)
+@click.option(
     "--truth-paths",
     type=click.IntRange(0),
     default=0,
@@ -64,6 +71,7 @@ def simulate(
     step: str,
     uninformative: bool,
     halts: tuple[tuple[str, float, float], ...],
+    insurance: float,
     truth_paths: int,
     truth_every: int,
     truth_after: int,
@@ -87,6 +95,7 @@ def simulate(
         days=days,
         bar_minutes=_minutes(step),
         halts=tuple(VenueHalt(venue.upper(), start, hours) for venue, start, hours in halts),
+        insurance=insurance,
         informative=not uninformative,
     )
     runs = len(config.assets) * (2 if uninformative else 1)

@@ -186,6 +186,7 @@ def _truth(
         levels=scale.open_interest * record.levels,
         entered=per_bar(record.opened).sum(axis=(1, 2))[:, None] * np.array(config.agents.leverage_shares),
         forced=scale.open_interest * np.diff(record.liquidated_by_leverage, axis=0, prepend=0.0),
+        insurance=scale.open_interest * record.insurance,
         cascades=_cascades(config, initial[0], open_interest[:, 0], liquidated),
         outlook=outlook,
     )

@@ -16,6 +16,7 @@ from oi_hedge_strategy.simulation.market_config import (
     WARM_UP_DAYS,
     SimulatedMarketConfig,
 )
+from oi_hedge_strategy.simulation.market_insurance import InsuranceFunds
 from oi_hedge_strategy.simulation.market_news import DayInputs, Outside
 from oi_hedge_strategy.simulation.market_positions import SIDES, PositionBook
 from oi_hedge_strategy.simulation.market_record import StepRecord
@@ -77,6 +78,10 @@ class AgentMarket:
         self._liquidating = False
         self.backlog = np.zeros((2, venues))
         """Liquidated quantity not yet executed, shape (2, venues)."""
+        self._funds: InsuranceFunds | None = None
+        if math.isfinite(config.insurance):
+            balance = config.insurance * self._shares * ASSET_SCALES[asset].price
+            self._funds = InsuranceFunds(balance, np.zeros((2, venues)), agents.mmr)
 
     def run(self, progress: Callable[[], None], watch: Watch | None = None) -> StepRecord:
         """Warm the books up, then return every step of the configured days; call `progress` daily."""
@@ -114,6 +119,8 @@ class AgentMarket:
             self._form_price(shock, venue_noise)
             premium = self._premium(noise)
             self._mark = np.exp(self._log_price + premium)
+            if self._funds is not None:
+                self._insure(self._funds, record, row)
             self._liquidate()
             record.index[row] = self._log_price
             record.premium[row] = premium
@@ -124,6 +131,7 @@ class AgentMarket:
                 bar = row // self._bar_steps
                 record.levels[bar] = self.book.levels(math.exp(self._log_price), EDGES)
                 record.liquidated_by_leverage[bar] = self.book.liquidated
+                record.insurance[bar] = np.inf if self._funds is None else self._funds.balance
             if watch is not None:
                 watch(row, record)
 
@@ -148,6 +156,8 @@ class AgentMarket:
             fear=self._fear,
             stress=self._stress,
             lead=self._lead,
+            insurance=nothing[0] if self._funds is None else self._funds.balance.copy(),
+            owed=nothing if self._funds is None else self._funds.owed.copy(),
         )
 
     def _trade(self, record: StepRecord, row: int, opened: Array, trading: Array) -> None:
@@ -188,6 +198,19 @@ class AgentMarket:
         if hit is not None:
             self.backlog = self.backlog + hit
             self._liquidating = True
+            if self._funds is not None:
+                self._funds.take_over(self.book.hit_value)
+
+    def _insure(self, funds: InsuranceFunds, record: StepRecord, row: int) -> None:
+        """Settle this step's liquidations with the insurance funds; deleverage where one is used up."""
+        if self._forced is not None:
+            funds.execute(self.backlog, self._forced, self._mark)
+        found = funds.deleverage(self.book, self.backlog)
+        if found is not None:
+            closed, matched = found
+            self.backlog = self.backlog - matched
+            record.closed[row] += closed
+            record.liquidated[row] += matched
 
     def _execute_backlog(self, trading: Array) -> Array | None:
         """Return what the liquidation engines sell and buy in this step, shape (2, venues), if anything."""

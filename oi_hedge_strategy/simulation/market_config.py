@@ -1,5 +1,6 @@
 """Configuration of the simulated market: who trades, where, and how they behave."""
 
+import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -227,6 +228,9 @@ class SimulatedMarketConfig:
         Venue name to `VenueProfile`; BINANCE must be among them (it also trades spot).
     halts : tuple of VenueHalt
         Outages of venues; none by default.
+    insurance : float
+        Each venue's insurance fund at the start, over the value of its share of the normal open interest; a
+        venue whose fund is used up deleverages its winners. Unlimited by default.
     informative : bool
         False reports open interest and funding of an independent market, so that they say nothing.
     agents : AgentBehaviour
@@ -243,6 +247,7 @@ class SimulatedMarketConfig:
     bar_minutes: int = 60
     venues: dict[str, VenueProfile] = field(default_factory=default_venues)
     halts: tuple[VenueHalt, ...] = ()
+    insurance: float = math.inf
     informative: bool = True
     agents: AgentBehaviour = field(default_factory=AgentBehaviour)
     prices: PriceFormation = field(default_factory=PriceFormation)
@@ -264,6 +269,7 @@ class SimulatedMarketConfig:
         _require("BINANCE" in self.venues, f"venues must contain BINANCE, was {sorted(self.venues)}")
         shares = sum(venue.share for venue in self.venues.values())
         _require(abs(shares - 1.0) < 1e-9, f"venue shares must sum to 1, was {shares}")
+        _require(self.insurance >= 0.0, f"insurance must not be negative, was {self.insurance}")
         for halt in self.halts:
             _require(halt.venue in self.venues, f"halts must name a venue, was {halt.venue!r}")
             steps = halt.start_hour * STEPS_PER_HOUR, halt.hours * STEPS_PER_HOUR
@@ -280,6 +286,7 @@ class SimulatedMarketConfig:
     def trading(self, first_step: int, steps: int) -> NDArray[np.float64]:
         """Return 1 where a venue trades and 0 where it is halted, shape (steps, venues)."""
         found = np.ones((steps, len(self.venues)))
+        _require(self.insurance >= 0.0, f"insurance must not be negative, was {self.insurance}")
         for halt in self.halts:
             begin = round(halt.start_hour * STEPS_PER_HOUR) - first_step
             end = begin + round(halt.hours * STEPS_PER_HOUR)

@@ -37,8 +37,10 @@ class SharedBook:
         self._spread = 8.0 * float(np.abs(levels).max())
         self._offset = (self._spread * np.arange(groups)).reshape(sides, venues)
         self._keys = (self._spread * np.arange(groups)[:, None] - levels).ravel()
-        total = np.concatenate([np.zeros((groups, 1)), np.cumsum(amounts, axis=1)], axis=1)
-        self._gone_total = total.ravel()
+        self._gone_total, self._gone_value = (
+            np.concatenate([np.zeros((groups, 1)), np.cumsum(each, axis=1)], axis=1).ravel()
+            for each in (amounts, amounts * np.abs(levels))
+        )
         self._levels = np.concatenate([levels, np.full((groups, 1), -np.inf)], axis=1).ravel()
         group = np.arange(groups).reshape(sides, venues)
         self._group = group
@@ -50,8 +52,8 @@ class SharedBook:
         nearest: Array = self._levels[self._row[at[1:]] + self._gone[at]]
         return nearest
 
-    def liquidate(self, at: tuple[Ints, ...], signed_mark: Array) -> Array:
-        """Take out all whose level lies at or above `signed_mark`; return the unscaled quantity of each."""
+    def liquidate(self, at: tuple[Ints, ...], signed_mark: Array) -> tuple[Array, Array]:
+        """Take out all whose level lies at or above `signed_mark`; return unscaled quantities and values."""
         group = at[1:]
         key = np.minimum(self._offset[group] - signed_mark, self._offset[group] + 0.5 * self._spread)
         reached = np.searchsorted(self._keys, key, side="right") - self._first[group]
@@ -59,8 +61,8 @@ class SharedBook:
         after = np.maximum(before, reached)
         self._gone[at] = after
         row = self._row[group]
-        quantity: Array = self._gone_total[row + after] - self._gone_total[row + before]
-        return quantity
+        quantity = self._gone_total[row + after] - self._gone_total[row + before]
+        return quantity, self._gone_value[row + after] - self._gone_value[row + before]
 
 
 class PathBooks:
@@ -96,6 +98,8 @@ class PathBooks:
         self._slot = 0
         self.total = np.tile(state.total, (paths, 1, 1))
         """Open quantity, shape (paths, 2, venues): longs, shorts."""
+        self.hit_value = np.zeros_like(self.total)
+        """Quantity times liquidation price of what was liquidated last, shape (paths, 2, venues)."""
 
     def open(self, quantity: Array, price: Array) -> None:
         """Add `quantity`, shape (paths, 2, venues), entered at `price`, shape (paths, venues)."""
@@ -123,15 +127,19 @@ class PathBooks:
         at = np.nonzero(self._frontier >= signed_mark)
         if not at[0].size:
             return None
-        every, reached = (slice(None), *at), signed_mark[at]
-        raw, level = self._raw[every], self._signed_level[every]
+        path, side, venue = at
+        reached = signed_mark[at]
+        raw, level = self._raw[:, path, side, venue], self._signed_level[:, path, side, venue]
         hit = (level >= reached[:, None]) & (raw > 0.0)
-        own = np.where(hit, raw, 0.0).sum(axis=(0, 2))
-        quantity = np.zeros_like(self.total)
-        quantity[at] = (own + self._shared.liquidate(at, reached)) * self._scale[at]
+        taken = np.where(hit, raw, 0.0)
+        quantity, value = self._shared.liquidate(at, reached)
+        found = np.zeros_like(self.total)
+        self.hit_value = np.zeros_like(self.total)
+        found[at] = (taken.sum(axis=(0, 2)) + quantity) * self._scale[at]
+        self.hit_value[at] = ((taken * np.abs(level)).sum(axis=(0, 2)) + value) * self._scale[at]
         raw[hit] = 0.0
-        self._raw[every] = raw
+        self._raw[:, path, side, venue] = raw
         nearest = np.where(raw > 0.0, level, -np.inf).max(axis=(0, 2))
         self._frontier[at] = np.maximum(nearest, self._shared.frontier(at))
-        self.total -= quantity
-        return quantity
+        self.total -= found
+        return found

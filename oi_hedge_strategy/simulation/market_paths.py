@@ -1,6 +1,7 @@
 """Many continuations of one simulated market from one state, with fresh noise: the truth by Monte Carlo."""
 
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from oi_hedge_strategy.simulation.market_agents import (
     PREMIUM_NOISE,
 )
 from oi_hedge_strategy.simulation.market_config import FUNDING_STEPS, SimulatedMarketConfig
+from oi_hedge_strategy.simulation.market_insurance import InsuranceFunds
 from oi_hedge_strategy.simulation.market_news import DayInputs
 from oi_hedge_strategy.simulation.market_path_positions import PathBooks
 from oi_hedge_strategy.simulation.market_positions import SIDES
@@ -80,6 +82,11 @@ class MarketPaths:
             for each in (state.trend, state.hour_return, state.fear, state.stress, state.lead)
         )
 
+        self._funds: InsuranceFunds | None = None
+        if isfinite(config.insurance):
+            balance, owed = np.tile(state.insurance, (paths, 1)), np.tile(state.owed, (paths, 1, 1))
+            self._funds = InsuranceFunds(balance, owed, config.agents.mmr)
+
     def run(self, inputs: DayInputs) -> PathRecord:
         """Return what follows under `inputs`, whose first axes are steps and paths."""
         steps, paths = inputs.diffusion.shape
@@ -96,15 +103,14 @@ class MarketPaths:
             self._form_price(shock + inputs.jumps[row], inputs.venue_noise[row], flow, forced)
             log_price[row] = self._log_price[:, None] + self._premium(inputs.premium_noise[row])
             self._mark = np.exp(log_price[row])
-            hit = self._book.liquidate(self._mark)
-            if hit is not None:
-                self._backlog += hit
+            matched = self._insure(self._funds, forced) if self._funds is not None else 0.0
+            self._liquidate()
             self._step += 1
             if self._step % FUNDING_STEPS == 0:
                 self._settle_funding()
             held = (self._book.total + self._backlog).max(axis=1).sum(axis=1)
             open_interest[row] = held + hedged[row]
-            liquidated[row] = forced.sum(axis=2)
+            liquidated[row] = (forced + matched).sum(axis=2)
         return PathRecord(log_price, open_interest, liquidated)
 
     def _entries(self, sentiment: Array, activity: Array) -> Array:
@@ -140,6 +146,23 @@ class MarketPaths:
         forced: Array = np.where(self._backlog < LEAST_ORDER, self._backlog, worked) * trading[:, None]
         self._backlog = self._backlog - forced
         return forced
+
+    def _liquidate(self) -> None:
+        """Hand positions that the mark price has reached over to the liquidation engines."""
+        hit = self._book.liquidate(self._mark)
+        if hit is not None:
+            self._backlog += hit
+            if self._funds is not None:
+                self._funds.take_over(self._book.hit_value)
+
+    def _insure(self, funds: InsuranceFunds, forced: Array) -> Array:
+        """Settle with the insurance funds; return what was closed against winners, (paths, 2, venues)."""
+        funds.execute(self._backlog, forced, self._mark)
+        found = funds.deleverage(self._book, self._backlog)
+        if found is None:
+            return np.zeros_like(forced)
+        self._backlog = self._backlog - found[1]
+        return found[1]
 
     def _form_price(self, news: Array, venue_noise: Array, flow: Array, forced: Array) -> None:
         """Move fundamental value, dislocation and venue basis by news and by net order flow."""

@@ -97,6 +97,8 @@ class PositionBook:
         """Open quantity, shape (2, venues): longs, shorts."""
         self.liquidated = np.zeros(len(leverage))
         """Quantity liquidated so far, shape (leverages,)."""
+        self.hit_value = np.zeros((2, venues))
+        """Quantity times liquidation price of what was liquidated last, shape (2, venues)."""
 
     def open(self, quantity: Array, price: Array) -> None:
         """Add `quantity`, shape (2, venues), entered at `price`, shape (venues,)."""
@@ -148,6 +150,7 @@ class PositionBook:
         hit = (self._signed_level >= signed_mark[:, :, None]) & (self._raw > 0.0)
         taken = np.where(hit, self._raw, 0.0)
         quantity: Array = taken.sum(axis=(0, 3)) * self._scale
+        self.hit_value = (taken * np.abs(self._signed_level)).sum(axis=(0, 3)) * self._scale
         self._raw[hit] = 0.0
         self._frontier = np.where(self._raw > 0.0, self._signed_level, -np.inf).max(axis=(0, 3))
         if not quantity.any():

@@ -32,6 +32,8 @@ class StepRecord:
         Open quantity by distance of its liquidation price at each bar's close.
     liquidated_by_leverage : Array, shape (bars, leverages)
         What the mark price has liquidated since the first step.
+    insurance : Array, shape (bars, venues)
+        Balance of each venue's insurance fund at each bar's close, quantity times price.
     volume_noise : Array, shape (steps,)
         Standard normal.
     first_index : float
@@ -51,6 +53,7 @@ class StepRecord:
     funding: Array
     levels: Array
     liquidated_by_leverage: Array
+    insurance: Array
     volume_noise: Array
     first_index: float
     first_premium: Array
@@ -71,6 +74,7 @@ class StepRecord:
             funding=np.zeros((steps // FUNDING_STEPS, venues)),
             levels=np.zeros((steps // bar_steps, 2, len(BANDS))),
             liquidated_by_leverage=np.zeros((steps // bar_steps, leverages)),
+            insurance=np.zeros((steps // bar_steps, venues)),
             volume_noise=np.zeros(steps),
             first_index=0.0,
             first_premium=np.zeros(venues),

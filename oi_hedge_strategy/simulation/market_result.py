@@ -108,6 +108,8 @@ class MarketTruth:
     entered, forced : Floats, shape (bars, leverages)
         What leveraged traders opened within each bar, and what of their positions the mark price liquidated,
         both sides and all venues, by the configuration's menu of leverages.
+    insurance : Floats, shape (bars, venues)
+        Balance of each venue's insurance fund at each bar's close, USDT; infinite where it is unlimited.
     cascades : tuple of LiquidationCascade
         In order of time.
     outlook : CascadeOutlook, optional
@@ -123,6 +125,7 @@ class MarketTruth:
     levels: Floats
     entered: Floats
     forced: Floats
+    insurance: Floats
     cascades: tuple[LiquidationCascade, ...]
     outlook: CascadeOutlook | None = None
 

@@ -85,6 +85,10 @@ class AgentState:
         Log prices: long-run anchor, fundamental value, spot, and its part that will revert.
     trend, hour_return, fear, stress, lead : float
         Decaying sums of returns, of the liquidated share, and of the flow by which the perpetual leads.
+    insurance : Array, shape (venues,)
+        Balances of the insurance funds.
+    owed : Array, shape (2, venues)
+        Bankruptcy value of the backlog.
 
     """
 
@@ -104,3 +108,5 @@ class AgentState:
     fear: float
     stress: float
     lead: float
+    insurance: Array
+    owed: Array

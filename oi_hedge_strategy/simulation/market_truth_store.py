@@ -34,7 +34,8 @@ def truth_file(catalog_path: str | os.PathLike[str], asset: str, table: str) -> 
     table : str
         ``levels`` (columns ts, side, nearest, furthest, quantity: leveraged base coin whose liquidation price
         lies in that band of distance from spot at the bar's close), ``positions`` (ts, leverage, opened,
-        liquidated: base coin within the bar, by nominal leverage), ``cascades`` (ts, side, share) or
+        liquidated: base coin within the bar, by nominal leverage), ``insurance`` (ts, venue, balance: USDT;
+        only where funds are limited), ``cascades`` (ts, side, share) or
         ``probabilities`` (ts, side, horizon_hours, probability, adverse, favourable). Each ``ts`` is when the
         state was so, UNIX nanoseconds; nobody could have known it.
 
@@ -52,6 +53,8 @@ def write_truth(market: SimulatedMarket, catalog_path: str | os.PathLike[str]) -
             "positions": _positions(market, series),
             "cascades": _cascades(series),
         }
+        if np.isfinite(series.truth.insurance).all():
+            tables["insurance"] = _insurance(market, series)
         for name, table in tables.items():
             _write(table, truth_file(catalog_path, asset, name), meta)
         if (outlook := series.truth.outlook) is not None:
@@ -115,6 +118,17 @@ def _positions(market: SimulatedMarket, series: AssetSeries) -> pa.Table:
             "leverage": np.tile(leverage, len(market.times)),
             "opened": series.truth.entered.ravel(),
             "liquidated": series.truth.forced.ravel(),
+        }
+    )
+
+
+def _insurance(market: SimulatedMarket, series: AssetSeries) -> pa.Table:
+    venues = list(market.config.venues)
+    return pa.table(
+        {
+            "ts": np.repeat(market.times, len(venues)),
+            "venue": np.tile(venues, len(market.times)),
+            "balance": series.truth.insurance.ravel(),
         }
     )
 

@@ -1,6 +1,7 @@
 """Continuations of the simulated market: the same mechanism as the market itself."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,17 +31,18 @@ def same_inputs(config: SimulatedMarketConfig, row: int, shock: float, paths: in
 
 
 @pytest.mark.parametrize(
-    ("shock", "halts"),
+    ("shock", "changes"),
     [
-        (-0.06, ()),
-        (0.06, ()),
-        (0.0, ()),
-        (-0.06, (VenueHalt("BYBIT", 3.0, 4.0), VenueHalt("OKX", 4.0, 99.0))),
+        (-0.06, {}),
+        (0.06, {}),
+        (0.0, {}),
+        (-0.06, {"halts": (VenueHalt("BYBIT", 3.0, 4.0), VenueHalt("OKX", 4.0, 99.0))}),
+        (-0.06, {"insurance": 0.0001}),
     ],
 )
-def test_path_with_the_market_s_own_inputs_is_the_market(shock: float, halts: tuple[VenueHalt, ...]) -> None:
+def test_path_with_the_market_s_own_inputs_is_the_market(shock: float, changes: dict[str, Any]) -> None:
     row, paths = 40, 2
-    config = dataclasses.replace(CONFIG, halts=halts)
+    config = dataclasses.replace(CONFIG, **changes)
     day, repeated = same_inputs(config, row, shock, paths)
     market = AgentMarket(config, "ETH")
     record = StepRecord.empty(1, len(config.venues), HOUR)
@@ -58,6 +60,8 @@ def test_path_with_the_market_s_own_inputs_is_the_market(shock: float, halts: tu
             found.liquidated[:, path], record.liquidated[row + 1 :].sum(axis=2), atol=1e-10
         )
     assert record.liquidated[row:].sum() > 0.05
+    if "insurance" in changes:
+        assert record.insurance[-1].max() < 0.05 * record.insurance[0].min()
     assert STEPS_PER_DAY - row - 1 == len(found.open_interest)
 
 
