@@ -4,13 +4,17 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from nautilus_trader.cache.config import CacheConfig
 from nautilus_trader.common.config import DatabaseConfig, ImportableActorConfig, LoggingConfig
-from nautilus_trader.config import LiveExecEngineConfig, TradingNodeConfig
+from nautilus_trader.config import (
+    LiveDataEngineConfig,
+    LiveExecEngineConfig,
+    LiveRiskEngineConfig,
+    TradingNodeConfig,
+)
 from nautilus_trader.live.node import TradingNode
 from nautilus_trader.model.data import BarType
 from nautilus_trader.model.identifiers import ClientId, InstrumentId, TraderId, Venue
@@ -93,7 +97,6 @@ def build_node(
     settings.check()
     if mode == "live":
         settings.live.check_orders(real_orders)
-    import_module("ccxt.pro")  # takes seconds, in which a running node would stand still
     directory = directory_of(settings, mode)
     config, session = observed(
         node_config(settings, mode),
@@ -146,7 +149,10 @@ def node_config(settings: BacktestSettings, mode: Mode) -> TradingNodeConfig:
             if node.redis_host
             else None
         ),
+        data_engine=LiveDataEngineConfig(graceful_shutdown_on_exception=True),
+        risk_engine=LiveRiskEngineConfig(graceful_shutdown_on_exception=True),
         exec_engine=LiveExecEngineConfig(
+            graceful_shutdown_on_exception=True,
             reconciliation=True,
             reconciliation_startup_delay_secs=0.0 if mode == "paper" else 10.0,
             open_check_interval_secs=10.0 if mode == "live" else None,
