@@ -16,7 +16,7 @@ from support.models import write_model
 
 _BARS_A_RUN = 24
 _KILLS_A_RUN = 8
-_LATEST_SECS = 0.03
+_LATEST_SECS = 0.02
 
 
 @click.command()

@@ -37,7 +37,7 @@ from oi_hedge_strategy.live.node_thread import in_node_thread
 from oi_hedge_strategy.live.safety import WATCH_SECS, Safety
 from oi_hedge_strategy.live.timing import StageTimer
 from oi_hedge_strategy.live.warmup import TIMEOUT_SECS, LookBack
-from oi_hedge_strategy.records import StageTiming
+from oi_hedge_strategy.records import BEGAN_TOPIC, StageTiming
 from oi_hedge_strategy.times import parse_time_ns
 
 _HALTS = (
@@ -123,6 +123,8 @@ class OIHedgeStrategy(Strategy):
         if wanted or (wanted is None and interval <= self.config.forecast_interval_secs):
             every = pd.Timedelta(seconds=self.config.forecast_interval_secs)
             self.clock.set_timer(_TIMER, every, callback=in_node_thread(self, self._on_timer))
+        if self._look_back is None:
+            self.msgbus.publish(BEGAN_TOPIC, self._desk.save)
 
     def on_bar(self, bar: Bar) -> None:
         """Take in a bar; decide on the hedge instrument's."""
@@ -216,7 +218,11 @@ class OIHedgeStrategy(Strategy):
         for notice in self._safety.watch(event.ts_event):
             self.log.warning(notice)
         if self._look_back is None and self._safety.take_undecided():
-            self._decide(self._desk.newest, "restart")
+            self._decide(self._restart_at(), "restart")
+
+    def _restart_at(self) -> int:
+        """Return when the decision that the run before owed is made: now, so that stale data show."""
+        return max(self._desk.newest, self.clock.timestamp_ns())
 
     def _note(self) -> None:
         if self._safety is not None:
@@ -265,6 +271,7 @@ class OIHedgeStrategy(Strategy):
         back, self._look_back, self._intake = self._look_back, None, self._desk
         for lack in back.finish():
             self.log.warning(lack)
+        self.msgbus.publish(BEGAN_TOPIC, self._desk.save)
 
     def _decide(self, asked: int, trigger: str) -> None:
         if self._look_back is not None:
@@ -285,7 +292,7 @@ class OIHedgeStrategy(Strategy):
         self._publish(decision, ordered, now, waiting, trigger)
         self._announce(decision)
         if self._safety is not None:
-            self._safety.decided(now)
+            self._safety.decided(now, ordered)
         self._timer.decided(trigger, (received, *decision.stage_ns), bool(ordered), decided_at, now)
 
     def _announce(self, decision: Decision) -> None:

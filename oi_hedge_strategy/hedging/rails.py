@@ -72,6 +72,10 @@ class Rails:
         """Count an order towards turnover and order rate."""
         self.state.trades.append((now, traded_over_exposure))
 
+    def forget_trade(self) -> None:
+        """Take back the last order that was counted: it never left."""
+        self.state.trades.pop()
+
     def save(self) -> bytes:
         """Return what the rails remember as JSON."""
         fields = {**asdict(self.state), "trades": list(self.state.trades)}

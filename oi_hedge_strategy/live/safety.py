@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from nautilus_trader.cache.cache import Cache
 
@@ -76,7 +76,8 @@ class Safety:
         """
         Bring back what was kept, and refuse a position that this hedge did not open.
 
-        What moved while the node was away counts as turnover: mostly it is the order that was just sent.
+        An order that was decided on but never left is decided on again; one that was filled unseen counts as
+        turnover.
 
         Parameters
         ----------
@@ -95,13 +96,8 @@ class Safety:
                 f"{self._book.instrument_id} holds {held:g} at the first start, which this hedge did not "
                 "open: close it, hedge in another instrument, or set adopt_position to let it be taken over"
             )
-        if left is not None and left["position"] != held:
-            moved, price = self._book.base_quantity(held - left["position"]), self._desk.price
-            self._desk.record_order(self._desk.newest, moved, exposure(price) if price > 0.0 else 0.0)
-            self._keeper.notices.append(
-                f"the hedge was {left['position']:g} when the state was kept and is {held:g} now, as the "
-                "venue says; it goes on from there"
-            )
+        if left is not None:
+            self._follow_up(left, held, exposure)
         self._keeper.begin(self._book.save())
 
     def watch(self, now: int) -> list[str]:
@@ -115,9 +111,9 @@ class Safety:
         self._keeper.notices.clear()
         return notices
 
-    def decided(self, now: int) -> None:
-        """Keep what a decision changed."""
-        self._keeper.decided(now, self._book.save())
+    def decided(self, now: int, ordered: float) -> None:
+        """Keep what a decision changed, and what it ordered."""
+        self._keeper.decided(now, self._book.save() | {"ordered": ordered})
 
     def note(self) -> None:
         """Keep what an event of an order changed."""
@@ -126,3 +122,18 @@ class Safety:
     def close(self) -> None:
         """Keep all and let go of the state directory."""
         self._keeper.close()
+
+    def _follow_up(self, left: dict[str, Any], held: float, exposure: Callable[[float], float]) -> None:
+        """Settle what became of the last order of the run before."""
+        ordered, moved = left.get("ordered", 0.0), self._book.base_quantity(held - left["position"])
+        if ordered and not moved:
+            self._desk.rails.forget_trade()
+            self._keeper.undecided = True
+        elif moved:
+            if not ordered:
+                price = self._desk.price
+                self._desk.record_order(self._desk.newest, moved, exposure(price) if price > 0.0 else 0.0)
+            self._keeper.notices.append(
+                f"the hedge was {left['position']:g} when the state was kept and is {held:g} now, as the "
+                "venue says; it goes on from there"
+            )

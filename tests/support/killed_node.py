@@ -95,6 +95,7 @@ async def main(base: str, model: str, state: str, exposure: float) -> None:
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     execution = ExecutionConfig(min_adjustment=0.01)
     live = LiveHedge(base, model, Path(state), exposure, rails=RAILS, execution=execution)
+    live.strategy._restart_at = lambda: live.strategy._desk.newest  # its market is of another year
     async with live:
         node = KilledNode(live)
         while not live.strategy.is_running or live.strategy._safety.restarting:
