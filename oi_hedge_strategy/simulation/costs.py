@@ -29,6 +29,8 @@ class CostsConfig(NautilusConfig, frozen=True):
         The longest delay of one message.
     seed : int, default 0
         Of the jitter: the same seed gives the same delays.
+    moves_market : bool, default True
+        Whether own trades move the prices that are seen afterwards.
     relaxation_minutes : float, default 60
         Time of the decay of own impact (see `propagator`).
     cross_impact : float, default 1
@@ -53,6 +55,7 @@ class CostsConfig(NautilusConfig, frozen=True):
     latency_jitter: float = 0.5
     max_latency_ms: float = 60_000.0
     seed: int = 0
+    moves_market: bool = True
     relaxation_minutes: float = 60.0
     cross_impact: float = 1.0
     margin_mode: Literal["cross", "isolated"] = "cross"

@@ -134,7 +134,9 @@ def data_venue_config(
         starting_balances=[f"0 {currency}"],
         bar_execution=False,
         trade_execution=False,
-        modules=[_observer(costs, bystanders, publishes=False)] if costs is not None else None,
+        modules=[_observer(costs, bystanders, publishes=False)]
+        if costs is not None and costs.moves_market
+        else None,
     )
 
 
@@ -160,7 +162,7 @@ def _costs(
         costs.check()
         multiplier = costs.impact_multiplier
         latency_ms *= costs.latency_multiplier
-        if bystanders is not None:
+        if bystanders is not None and costs.moves_market:
             modules = [_observer(costs, bystanders), *modules]
     fill_model = ImportableFillModelConfig(
         fill_model_path=f"{_ROOM}.fills:ImpactFillModel",

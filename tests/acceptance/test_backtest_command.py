@@ -19,6 +19,10 @@ from oi_hedge_strategy.records import CascadeForecast, HedgeDecision
 HEDGE = "ETHUSDT-PERP.BINANCE"
 BARS = f"{HEDGE}-1-HOUR-LAST-EXTERNAL"
 TAKER_FEE = 0.0005
+UNMOVED = """
+[costs]
+moves_market = false  # so that the catalog's closes are those that the run saw
+"""
 CONSTANT = """
 [policy]
 kind = "constant"
@@ -50,8 +54,10 @@ class Finished:
 @pytest.fixture(scope="module")
 def finished(market, model, tmp_path_factory):
     before = digest(market)
-    out = tmp_path_factory.mktemp("finished") / "out"
-    printed = succeed("backtest", "--catalog", market, "--model", model, "--out", out)
+    directory = tmp_path_factory.mktemp("finished")
+    settings, out = directory / "settings.toml", directory / "out"
+    settings.write_text(UNMOVED)
+    printed = succeed("backtest", "--catalog", market, "--model", model, "--config", settings, "--out", out)
     assert digest(market) == before
     return Finished(out, printed)
 
@@ -60,7 +66,7 @@ def finished(market, model, tmp_path_factory):
 def constant(market, short_model, tmp_path_factory):
     directory = tmp_path_factory.mktemp("constant")
     settings = directory / "settings.toml"
-    settings.write_text(CONSTANT)
+    settings.write_text(CONSTANT + UNMOVED)
     arguments = ("--model", short_model, "--config", settings, "--start", "2024-04-01", "--end", "2024-04-12")
     printed = succeed("backtest", "--catalog", market, *arguments, "--out", directory / "out")
     return Finished(directory / "out", printed)

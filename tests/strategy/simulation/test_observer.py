@@ -167,8 +167,9 @@ def test_ledger_gives_the_closes_as_they_were_seen(market: Any) -> None:
     assert recorded.tolist() == [2000.0] * 3
 
 
-def test_without_costs_own_trades_leave_the_market_where_it_is(market: Any) -> None:
+@pytest.mark.parametrize("costs", [None, CostsConfig(moves_market=False)])
+def test_without_it_own_trades_leave_the_market_where_it_is(market: Any, costs: CostsConfig | None) -> None:
     bars = market.bars(2000.0, 2000.0)
-    market.run(bars, {0: lambda s: s.market(100.0)}, impact=IMPACT)
+    market.run(bars, {0: lambda s: s.market(100.0)}, impact=IMPACT, costs=costs)
     assert float(bars[1].close) == 2000.0
     assert market.ledger.price_shifts == []
