@@ -5,6 +5,9 @@ from nautilus_trader.model.identifiers import InstrumentId
 
 from oi_hedge_catalog.types import CatalogData
 
+BEGAN_TOPIC = "oi_hedge.began"
+"""Where the strategy publishes, when it begins to decide, the callable that saves its desk."""
+
 
 class CascadeForecast(CatalogData):
     """

@@ -43,6 +43,9 @@ ORDER_KINDS: tuple[type, ...] = (
 )
 """What becomes of its orders."""
 
+BEGAN = "Began"
+"""Kind of the entry from which on the strategy decided; what came before is in the desk kept then."""
+
 INSTRUMENT_KINDS: tuple[type, ...] = (CryptoPerpetual, CryptoFuture, CurrencyPair)
 
 _ALL = (*MARKET_KINDS, *OUTPUT_KINDS, *ORDER_KINDS, *INSTRUMENT_KINDS)

@@ -63,7 +63,6 @@ def observed(
     mode: str,
     config: ObserveConfig,
     settings: Mapping[str, Any],
-    state: Path | None = None,
 ) -> tuple[TradingNodeConfig, Session]:
     """
     Return the configuration of a node that records into a new session, and that session.
@@ -80,8 +79,6 @@ def observed(
         What is asked for.
     settings : mapping
         Kept with the session; without secrets.
-    state : Path, optional
-        The directory of the state that the strategy takes up.
 
     Raises
     ------
@@ -95,16 +92,17 @@ def observed(
         for each in node.strategies
         if each.strategy_path.endswith(":OIHedgeStrategy")
     )
-    session = Session.create(root, mode, strategy, settings, state)
+    session = Session.create(root, mode, strategy, settings)
     shared = {
         "instrument_id": str(strategy.bar_type.instrument_id),
         "strategy_id": f"OIHedgeStrategy-{strategy.order_id_tag}",
     }
+    directory = {"directory": str(session.directory)}
     budgets = {"budgets_ms": config.budgets_ms, "webhook_per_hour": config.webhook_per_hour}
     actors = [
-        _actor("recorder:SessionRecorder", shared),
+        _actor("recorder:SessionRecorder", shared | directory),
         _actor("alerts:AlertMonitor", shared | budgets),
-        _actor("status:StatusWriter", shared | {"directory": str(session.directory)}),
+        _actor("status:StatusWriter", shared | directory),
     ]
     if config.metrics_port:
         ports = {"port": config.metrics_port, "host": config.metrics_host}

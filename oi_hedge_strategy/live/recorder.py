@@ -1,5 +1,7 @@
 """The actor that journals what the strategy is given and says, in the order in which it happens."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -9,9 +11,18 @@ from nautilus_trader.common.config import ActorConfig
 from nautilus_trader.model.data import CustomData, DataType
 from nautilus_trader.model.identifiers import InstrumentId, StrategyId
 
-from oi_hedge_strategy.live.entries import INSTRUMENT_KINDS, MARKET_KINDS, ORDER_KINDS, OUTPUT_KINDS, pack
+from oi_hedge_strategy.live.entries import (
+    BEGAN,
+    INSTRUMENT_KINDS,
+    MARKET_KINDS,
+    ORDER_KINDS,
+    OUTPUT_KINDS,
+    pack,
+)
 from oi_hedge_strategy.live.node_thread import in_node_thread
-from oi_hedge_strategy.records import SessionEntry
+from oi_hedge_strategy.live.session import DESK_FILE
+from oi_hedge_strategy.live.state_store import Arrays, write_checkpoint
+from oi_hedge_strategy.records import BEGAN_TOPIC, SessionEntry
 
 _FIRST = 10
 _PUBLISH = "RECORD"
@@ -27,6 +38,8 @@ class SessionRecorderConfig(ActorConfig, frozen=True):
 
     Parameters
     ----------
+    directory : str
+        Of the session.
     instrument_id : InstrumentId
         The hedge instrument.
     strategy_id : StrategyId
@@ -34,6 +47,7 @@ class SessionRecorderConfig(ActorConfig, frozen=True):
 
     """
 
+    directory: str
     instrument_id: InstrumentId
     strategy_id: StrategyId
 
@@ -60,6 +74,7 @@ class SessionRecorder(Actor):
                 hedge is None or each.base_currency == hedge.base_currency
             ):
                 self._journal(each)
+        self.msgbus.subscribe(BEGAN_TOPIC, self._on_began)
         self.msgbus.subscribe("data.*", self._on_data, priority=_FIRST)
         self.msgbus.subscribe(f"events.order.{self.config.strategy_id}", self._on_event, priority=_FIRST)
         if isinstance(self.clock, LiveClock):
@@ -71,8 +86,16 @@ class SessionRecorder(Actor):
         if _PUBLISH in self.clock.timer_names:
             self.clock.cancel_timer(_PUBLISH)
         self._publish()
+        self.msgbus.unsubscribe(BEGAN_TOPIC, self._on_began)
         self.msgbus.unsubscribe("data.*", self._on_data)
         self.msgbus.unsubscribe(f"events.order.{self.config.strategy_id}", self._on_event)
+
+    def _on_began(self, save: Callable[[], tuple[Arrays, dict[str, Any]]]) -> None:
+        """Keep what the desk knew when it began to decide, and from which entry on it was given more."""
+        arrays, facts = save()
+        write_checkpoint(Path(self.config.directory) / DESK_FILE, arrays, facts)
+        self._publish()
+        self._enter(BEGAN, "{}", self.clock.timestamp_ns())
 
     def _on_data(self, message: Any) -> None:
         value = message.data if isinstance(message, CustomData) else message
@@ -92,10 +115,11 @@ class SessionRecorder(Actor):
         """Publish what waits: an order that was just decided does not wait for the writing of its reasons."""
         waiting, self._waiting = self._waiting, []
         for value in waiting:
-            kind, payload = pack(value)
-            self._newest = max(self._newest, value.ts_init)
-            entry = SessionEntry(
-                self.config.instrument_id, self._sequence, kind, payload, value.ts_init, self._newest
-            )
-            self._sequence += 1
-            self.publish_data(_ENTRY, entry)
+            self._enter(*pack(value), value.ts_init)
+
+    def _enter(self, kind: str, payload: str, ts: int) -> None:
+        self._newest = max(self._newest, ts)
+        instrument_id = self.config.instrument_id
+        entry = SessionEntry(instrument_id, self._sequence, kind, payload, ts, self._newest)
+        self._sequence += 1
+        self.publish_data(_ENTRY, entry)

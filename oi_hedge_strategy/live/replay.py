@@ -1,12 +1,9 @@
 """Run a session's recorded inputs through the backtest engine and compare what comes out, bit by bit."""
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -26,10 +23,10 @@ from oi_hedge_strategy.backtest.recorder import DecisionRecorder
 from oi_hedge_strategy.config import OIHedgeConfig
 from oi_hedge_strategy.hedging.book import HEDGE_TAG, STOP_TAG
 from oi_hedge_strategy.inputs import INPUTS
-from oi_hedge_strategy.live.entries import INSTRUMENT_KINDS, MARKET_KINDS, unpack
+from oi_hedge_strategy.live.entries import BEGAN, INSTRUMENT_KINDS, MARKET_KINDS, unpack
 from oi_hedge_strategy.live.recording import Recorded, read_recorded
 from oi_hedge_strategy.live.replayed import ReplayedStrategy
-from oi_hedge_strategy.live.session import STATE_DIR, Session
+from oi_hedge_strategy.live.session import DESK_FILE, Session
 from oi_hedge_strategy.records import CascadeForecast, HedgeDecision, SessionEntry
 from oi_hedge_strategy.simulation.venue import data_venue_config, hedge_venue_config
 
@@ -111,14 +108,15 @@ def replay(session: Session) -> Replay:
     recorded: Recorded = read_recorded(session, SessionEntry)
     last = max((at for at, row in enumerate(recorded.rows) if row.kind == _DECISION), default=-1)
     entries = recorded.rows[: last + 1]
+    began = max((at for at, row in enumerate(entries) if row.kind == BEGAN), default=-1)
+    entries = [row for at, row in enumerate(entries) if at > began or row.kind in _INSTRUMENTS]
     values = {entry.sequence: unpack(entry) for entry in entries}
     decisions = [value for value in values.values() if isinstance(value, HedgeDecision)]
     forecasts = [value for value in values.values() if isinstance(value, CascadeForecast)]
     if not decisions:
         raise DataError(f"{session.directory} holds no decision: there is nothing to compare yet")
-    with tempfile.TemporaryDirectory() as scratch:
-        engine = _engine(session, entries, values, decisions, _state(session, Path(scratch)))
-        engine.run()
+    engine = _engine(session, entries, values, decisions)
+    engine.run()
     again = next(actor for actor in engine.trader.actors() if isinstance(actor, DecisionRecorder))
     difference = _first_difference(forecasts, again.forecasts, entries) or _first_difference(
         decisions, again.decisions, entries
@@ -133,7 +131,6 @@ def _engine(
     entries: Sequence[SessionEntry],
     values: dict[int, Any],
     decisions: list[HedgeDecision],
-    state: Path | None,
 ) -> BacktestEngine:
     strategy = session.strategy
     hedge = strategy.bar_type.instrument_id
@@ -172,18 +169,14 @@ def _engine(
         funding_client=None,
         use_timer=False,
         state_dir="",
+        look_back_catalog="",
+        request_look_back=False,
         order_id_tag=strategy.order_id_tag or "REPLAY",
     )
-    engine.add_strategy(ReplayedStrategy(config, decisions, _stops(values.values()), state))
+    engine.add_strategy(
+        ReplayedStrategy(config, decisions, _stops(values.values()), session.directory / DESK_FILE)
+    )
     return engine
-
-
-def _state(session: Session, scratch: Path) -> Path | None:
-    """Return a copy of the state that the session took up, None where there was none."""
-    kept = session.directory / STATE_DIR
-    if not any(kept.glob("checkpoint-*")):
-        return None
-    return Path(shutil.copytree(kept, scratch / STATE_DIR))
 
 
 def _add(engine: BacktestEngine, value: Any) -> None:

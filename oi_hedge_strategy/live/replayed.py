@@ -12,8 +12,7 @@ from oi_hedge_strategy.config import OIHedgeConfig
 from oi_hedge_strategy.hedging.book import HedgeBook
 from oi_hedge_strategy.hedging.desk import Decision
 from oi_hedge_strategy.live.entries import unpack
-from oi_hedge_strategy.live.state_keeper import StateKeeper
-from oi_hedge_strategy.live.state_store import StateStore
+from oi_hedge_strategy.live.state_store import read_checkpoint
 from oi_hedge_strategy.records import HedgeDecision, SessionEntry
 from oi_hedge_strategy.strategy import OIHedgeStrategy
 
@@ -83,8 +82,8 @@ class ReplayedStrategy(OIHedgeStrategy):
         As recorded.
     stops : frozenset of str
         Client order ids of the recorded hard stops.
-    state : Path, optional
-        A copy of the state that the session took up; it is locked while the desk is brought back from it.
+    desk : Path
+        What the desk knew when it began to decide.
 
     """
 
@@ -93,10 +92,10 @@ class ReplayedStrategy(OIHedgeStrategy):
         config: OIHedgeConfig,
         decisions: Sequence[HedgeDecision],
         stops: frozenset[str],
-        state: Path | None = None,
+        desk: Path,
     ) -> None:
         super().__init__(config)
-        self._state = state
+        self._begun = desk
         self._account = RecordedAccount(decisions)
         self._stops = stops
 
@@ -107,9 +106,7 @@ class ReplayedStrategy(OIHedgeStrategy):
         book = RecordedBook(self, hedge, self.config.rails.hard_stop)
         book.account, book.stops = self._account, self._stops
         self._book, self._exposure = book, self._account  # type: ignore[assignment]
-        if self._state is not None:
-            with StateStore(self._state) as store:
-                StateKeeper(self._desk, store).restore()
+        self._desk.restore(*read_checkpoint(self._begun))
         kind = DataType(SessionEntry)
         self.subscribe_data(kind, client_id=self.config.open_interest_client, instrument_id=hedge.id)
 

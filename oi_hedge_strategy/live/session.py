@@ -20,11 +20,11 @@ from oi_hedge_strategy.config import OIHedgeConfig
 from oi_hedge_strategy.records import Alert, SessionEntry, StageTiming
 
 FORMAT = 1
-INFO_FILE, STATUS_FILE, MODEL_FILE, STATE_DIR, DATA_DIR = (
+INFO_FILE, STATUS_FILE, MODEL_FILE, DESK_FILE, DATA_DIR = (
     "session.json",
     "status.json",
     "model.onnx",
-    "state",
+    "desk.state",
     "data",
 )
 STREAMED: tuple[type[CatalogData], ...] = (SessionEntry, StageTiming, Alert)
@@ -70,10 +70,9 @@ class Session:
         mode: str,
         strategy: OIHedgeConfig,
         settings: Mapping[str, Any],
-        state: Path | None = None,
     ) -> Self:
         """
-        Make a new session's directory for the owner alone, with the model and the saved state in it.
+        Make a new session's directory for the owner alone, with the model in it.
 
         From then on the process makes every file for its owner alone.
 
@@ -87,8 +86,6 @@ class Session:
             As the strategy runs.
         settings : mapping
             The rest of the configuration; without secrets.
-        state : Path, optional
-            The directory of the state that the strategy takes up, not yet opened.
 
         Raises
         ------
@@ -103,10 +100,6 @@ class Session:
             directory.mkdir(mode=0o700, parents=True)
             if strategy.model:
                 shutil.copyfile(strategy.model, directory / MODEL_FILE)
-            if state is not None and state.is_dir():
-                shutil.copytree(
-                    state, directory / STATE_DIR, ignore=shutil.ignore_patterns("*.lock", "*.tmp")
-                )
         except OSError as error:
             raise ConfigError(f"cannot record the session in {directory}: {error}") from error
         info = {

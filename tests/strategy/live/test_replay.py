@@ -17,7 +17,6 @@ from oi_hedge_strategy.cli import main
 from oi_hedge_strategy.config import OIHedgeConfig
 from oi_hedge_strategy.hedging.config import ExecutionConfig, ExposureConfig, RailsConfig
 from oi_hedge_strategy.live.entries import pack, unpack
-from oi_hedge_strategy.live.recorder import SessionRecorder, SessionRecorderConfig
 from oi_hedge_strategy.live.recording import convert, convert_left, read_recorded
 from oi_hedge_strategy.live.replay import bits, replay
 from oi_hedge_strategy.live.session import Session
@@ -55,7 +54,11 @@ def recorded(tmp_path_factory):
     root = tmp_path_factory.mktemp("recorded")
     strategy = config(root)
     session = Session.create(root / "sessions", "paper", strategy, {})
-    ids = {"instrument_id": HEDGE, "strategy_id": StrategyId("OIHedgeStrategy-HEDGE")}
+    ids = {
+        "directory": str(session.directory),
+        "instrument_id": HEDGE,
+        "strategy_id": StrategyId("OIHedgeStrategy-HEDGE"),
+    }
     rng = np.random.default_rng(2)
     interest = [float(each) for each in 1000.0 + rng.normal(0.0, 20.0, HOURS)]
     found = run(
