@@ -15,6 +15,7 @@ from oi_hedge_strategy.simulation.facts_picture import facts_svg
 from oi_hedge_strategy.simulation.market import simulate_market
 from oi_hedge_strategy.simulation.market_catalog import write_market
 from oi_hedge_strategy.simulation.market_config import WARM_UP_DAYS, SimulatedMarketConfig, VenueHalt
+from oi_hedge_strategy.simulation.market_files import write_files
 from oi_hedge_strategy.simulation.market_truth import TruthConfig
 
 
@@ -55,6 +56,11 @@ from oi_hedge_strategy.simulation.market_truth import TruthConfig
     "--truth-after", type=int, default=0, show_default=True, help="Days before the first of those moments."
 )
 @click.option(
+    "--files",
+    type=click.Path(path_type=Path),
+    help="Write the venues' files too, in their own units, into this directory, with their manifest.",
+)
+@click.option(
     "--facts", type=click.Path(path_type=Path), help="Draw the market's stylised facts into this SVG file."
 )
 @click.option(
@@ -75,6 +81,7 @@ def simulate(
     truth_paths: int,
     truth_every: int,
     truth_after: int,
+    files: Path | None,
     facts: Path | None,
     beside: Path | None,
 ) -> None:
@@ -108,6 +115,8 @@ def simulate(
         market = simulate_market(config, progress, truth)
     write_market(market, catalog)
     click.echo(f"Wrote {days} simulated days of {', '.join(config.assets)} to {catalog}")
+    if files is not None:
+        click.echo(f"Wrote its venues' files: oi-hedge ingest files {write_files(market, files)}")
     if facts is not None:
         _draw(facts, config.assets[0], store.open_catalog(catalog), recorded)
 

@@ -21,7 +21,6 @@ HEDGE_VENUE = "BINANCE"
 HEDGE_BAR_LAG_NS = 10 * SECOND_NS
 BAR_LAG_NS = 1 * SECOND_NS
 FUNDING_LAG_NS = 2 * SECOND_NS
-OPEN_INTEREST_LAG_NS = 5 * SECOND_NS
 SIZE_PRECISION = 3
 PERPETUAL_SYMBOLS = {
     "BINANCE": "{base}USDT-PERP",
@@ -126,9 +125,10 @@ def _perpetuals(market: SimulatedMarket, base: str, asset: AssetSeries) -> Itera
         bars = _bars(market, base, name, published.bars, lag)
         yield bars if published.traded.all() else bars.take(published.traded)
         reports = published.reports
+        report_lag = round(market.config.venues[venue].report.lag_seconds * SECOND_NS)
         yield OpenInterestSeries(
             ts_event=market.times[reports],
-            ts_init=market.times[reports] + OPEN_INTEREST_LAG_NS,
+            ts_init=market.times[reports] + report_lag,
             id=instrument_id,
             quantity=published.open_interest[reports],
             notional_usd=published.notional[reports],

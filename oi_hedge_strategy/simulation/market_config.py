@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,29 @@ ASSET_SCALES = {
 
 
 @dataclass(frozen=True)
+class VenueReport:
+    """How a venue reports its open interest.
+
+    Parameters
+    ----------
+    lag_seconds : float
+        How long after the moment of the value it can be known.
+    unit : str
+        ``coin``, ``usd`` or ``contracts``, in which files are written; a catalog holds base coin.
+    sides : str
+        ``one``, or ``both`` where longs and shorts are added up.
+    contract_size : float
+        With ``contracts``: base coins in one; what is reported are whole contracts.
+
+    """
+
+    lag_seconds: float = 5.0
+    unit: Literal["coin", "usd", "contracts"] = "coin"
+    sides: Literal["one", "both"] = "one"
+    contract_size: float = 0.1
+
+
+@dataclass(frozen=True)
 class VenueProfile:
     """One venue's part in the market.
 
@@ -49,12 +73,15 @@ class VenueProfile:
         Half-life after which arbitrage has halved a price difference to the other venues.
     noise : float
         Standard deviation of the venue's own price noise, as a log price.
+    report : VenueReport
+        How it reports open interest.
 
     """
 
     share: float
     arbitrage_minutes: float
     noise: float
+    report: VenueReport = VenueReport()
 
 
 @dataclass(frozen=True)
@@ -83,9 +110,9 @@ def default_venues() -> dict[str, VenueProfile]:
     """Return the four venues with shares near those of 2024."""
     return {
         "BINANCE": VenueProfile(0.45, 4.0, 0.00008),
-        "BYBIT": VenueProfile(0.25, 6.0, 0.00012),
-        "OKX": VenueProfile(0.20, 6.0, 0.00012),
-        "GATE": VenueProfile(0.10, 10.0, 0.00020),
+        "BYBIT": VenueProfile(0.25, 6.0, 0.00012, VenueReport(sides="both")),
+        "OKX": VenueProfile(0.20, 6.0, 0.00012, VenueReport(unit="contracts")),
+        "GATE": VenueProfile(0.10, 10.0, 0.00020, VenueReport(unit="usd")),
     }
 
 
@@ -270,6 +297,12 @@ class SimulatedMarketConfig:
         shares = sum(venue.share for venue in self.venues.values())
         _require(abs(shares - 1.0) < 1e-9, f"venue shares must sum to 1, was {shares}")
         _require(self.insurance >= 0.0, f"insurance must not be negative, was {self.insurance}")
+        for name, venue in self.venues.items():
+            report = venue.report
+            sane = report.lag_seconds >= 0.0 and report.contract_size > 0.0
+            _require(
+                sane, f"{name}: the report's lag must not be negative and its contract above 0, was {report}"
+            )
         for halt in self.halts:
             _require(halt.venue in self.venues, f"halts must name a venue, was {halt.venue!r}")
             steps = halt.start_hour * STEPS_PER_HOUR, halt.hours * STEPS_PER_HOUR
