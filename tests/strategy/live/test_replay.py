@@ -17,6 +17,7 @@ from oi_hedge_strategy.cli import main
 from oi_hedge_strategy.config import OIHedgeConfig
 from oi_hedge_strategy.hedging.config import ExecutionConfig, ExposureConfig, RailsConfig
 from oi_hedge_strategy.live.entries import pack, unpack
+from oi_hedge_strategy.live.recorder import SessionRecorder, SessionRecorderConfig
 from oi_hedge_strategy.live.recording import convert, convert_left, read_recorded
 from oi_hedge_strategy.live.replay import bits, replay
 from oi_hedge_strategy.live.session import Session
