@@ -226,8 +226,8 @@ HYPOTHETICAL = (
     ),
     Scenario(
         "venue-spike", "Spike of one venue only",
-        "The same against a short hedge: the hedge venue alone prints 2.7 times the price of all others for "
-        "some minutes.",
+        "The hedge venue alone prints 2.7 times the price of all others for some minutes, against a short "
+        "hedge.",
         "Binance ETHUSDT perpetual in the hour of 02:00 UTC of 13 March 2020: high 323.00, spot 120.20, mark "
         "119.47 (hourly klines).",
         Shock(venue_price=((0.3, 1.0), (0.5, 2.687), (0.7, 1.0))),

@@ -129,9 +129,10 @@ def solvency_sentence(result: Result) -> str:
         if not row[name]["solvent"]
     ]
     count = len(result["scenarios"])
+    of = f"{count} scenario{'s' if count != 1 else ''}"
     if failed:
         return (
             "WARNING: the hedge book was liquidated, or its equity fell to maintenance margin, in "
             f"{len(failed)} of {2 * count} runs: {', '.join(failed)}."
         )
-    return f"The hedge book stayed above maintenance margin in all {2 * count} runs of {count} scenarios."
+    return f"The hedge book stayed above maintenance margin in all {2 * count} runs of {of}."

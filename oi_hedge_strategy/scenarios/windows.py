@@ -9,6 +9,7 @@ from nautilus_trader.persistence.catalog import ParquetDataCatalog
 
 from oi_hedge_catalog import store
 from oi_hedge_catalog.errors import CatalogError
+from oi_hedge_catalog.series import Floats, Times
 from oi_hedge_strategy.backtest.plan import BacktestPlan, iso, make_plan
 from oi_hedge_strategy.backtest.settings import BacktestSettings
 from oi_hedge_strategy.forecast.card import ModelCard
@@ -106,10 +107,10 @@ def recorded_window(
     for instrument_id in (settings.hedge_instrument, settings.exposure_instrument):
         if instrument_id not in types:
             return None
-        ts = store.read_bars(catalog, types[instrument_id], start - card.schema.look_back_ns, end).ts_event
-        inside = int(((ts > start) & (ts <= end)).sum())
-        covered = ts.size and ts[0] <= start - card.schema.look_back_ns + DAY_NS
-        if not covered or inside < LEAST_COVERAGE * (end - start) / HOUR_NS:
+        needed = start - card.schema.look_back_ns
+        ts = store.read_bars(catalog, types[instrument_id], needed - DAY_NS, end).ts_init
+        inside = int((ts > start).sum())
+        if not ts.size or ts[0] > needed or inside < LEAST_COVERAGE * (end - start) / HOUR_NS:
             return None
     return start, end
 
@@ -154,7 +155,7 @@ def calmest_window(
     return start, start + length
 
 
-def _range(ts: np.ndarray, high: np.ndarray, low: np.ndarray, start: int, end: int) -> float:
+def _range(ts: Times, high: Floats, low: Floats, start: int, end: int) -> float:
     """Return the highest over the lowest price; infinite where bars are missing."""
     rows = slice(np.searchsorted(ts, start, side="right"), np.searchsorted(ts, end, side="right"))
     if rows.stop - rows.start < (end - start) // HOUR_NS:
