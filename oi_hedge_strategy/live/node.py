@@ -104,7 +104,6 @@ def build_node(
         mode,
         settings.observe,
         settings.json_primitives(),
-        directory / STATE,
     )
     node = TradingNode(config=config, loop=loop)
     for row in VENUES:
