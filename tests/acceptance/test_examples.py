@@ -21,12 +21,14 @@ EXAMPLES = ROOT / "examples"
 HEDGE_BARS = "ETHUSDT-PERP.BINANCE-1-HOUR-LAST-EXTERNAL"
 
 
-def test_every_example_is_tested_here_or_on_recorded_data():
+def test_every_example_is_tested():
     assert {path.name for path in EXAMPLES.iterdir() if path.suffix in (".py", ".toml")} == {
         "settings.toml",
         "backtest_config.py",
+        "own_backtest.py",
         "own_exposure.py",
         "own_model.py",
+        "own_node.py",
         "ingest_csv.toml",
         "recorded.toml",
     }
