@@ -7,6 +7,8 @@ from nautilus_trader.common.config import NautilusConfig
 from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_strategy.simulation.fees import fee_rates
 
+_STEEPEST = 5.0
+
 
 class CostsConfig(NautilusConfig, frozen=True):
     """
@@ -80,6 +82,9 @@ class CostsConfig(NautilusConfig, frozen=True):
         for name in ("feed_ms", "response_ms", "latency_exponent", "latency_jitter", "max_latency_ms"):
             if getattr(self, name) < 0.0:
                 raise ConfigError(f"costs.{name} must not be negative, was {getattr(self, name):g}")
+        for name in ("latency_exponent", "latency_jitter"):
+            if getattr(self, name) > _STEEPEST:
+                raise ConfigError(f"costs.{name} must be at most {_STEEPEST:g}, was {getattr(self, name):g}")
         if not self.relaxation_minutes > 0.0:
             raise ConfigError(f"costs.relaxation_minutes must be above 0, was {self.relaxation_minutes:g}")
         for name in ("cross_impact", "liquidation_fee"):

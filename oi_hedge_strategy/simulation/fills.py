@@ -191,17 +191,22 @@ class ImpactFillModel(FillModel):
         coins = quantity * _coins(instrument, reference)
         shown = market.book_cost_bps(side, coins) * self._config.multiplier
         cost = execution_cost(self._parameters, coins, volatility, volume, half_spread_bps, shown)
-        stays = permanent_share(coins, volatility, volume, self._config.permanent_coefficient)
+        stays = self._permanent_bps(coins, volatility, volume) if cost.impact_bps > 0.0 else 0.0
         late = adverse_move(volatility, market.stress, delay_ns) / BPS if delay_ns else 0.0
         price = worse_price(reference, cost.total_bps + late, side, float(instrument.price_increment))
         return CostQuote(
             reference=reference,
             price=price,
             cost=cost,
-            permanent_bps=min(stays * self._config.multiplier / BPS, cost.impact_bps),
+            permanent_bps=min(stays, cost.impact_bps),
             latency_bps=late,
             estimated=estimator.is_warm,
         )
+
+    def _permanent_bps(self, coins: float, volatility: float, volume: float) -> float:
+        config = self._config
+        share = permanent_share(coins, volatility, volume, config.permanent_coefficient)
+        return share * config.multiplier / BPS
 
     def take_quote(
         self, instrument: Instrument, client_order_id: ClientOrderId, quantity: float

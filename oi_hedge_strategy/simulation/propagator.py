@@ -37,6 +37,8 @@ def permanent_share(quantity: float, volatility: float, volume: float, coefficie
         Almgren's gamma.
 
     """
+    if coefficient == 0.0:
+        return 0.0
     return coefficient * volatility * quantity / volume if volume > 0.0 else math.inf
 
 

@@ -157,17 +157,17 @@ def _costs(
     modules: list[ImportableActorConfig],
     bystanders: Sequence[str] | None,
 ) -> dict[str, Any]:
-    multiplier = 1.0
+    impact = dict(impact or {})
     if costs is not None:
         costs.check()
-        multiplier = costs.impact_multiplier
+        impact["multiplier"] = impact.get("multiplier", 1.0) * costs.impact_multiplier
         latency_ms *= costs.latency_multiplier
         if bystanders is not None and costs.moves_market:
             modules = [_observer(costs, bystanders), *modules]
     fill_model = ImportableFillModelConfig(
         fill_model_path=f"{_ROOM}.fills:ImpactFillModel",
         config_path=f"{_ROOM}.fills:ImpactFillModelConfig",
-        config={**(impact or {}), "multiplier": multiplier},
+        config=impact,
     )
     if latency_ms < 0.0:
         raise ConfigError(f"venue latency_ms must not be negative, was {latency_ms}.")

@@ -99,7 +99,18 @@ def test_unknown_tier_is_refused(venue: str, tier: str, words: str) -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [{"impact_multiplier": -1.0}, {"latency_multiplier": -0.5}, {"taker_fee": -0.1}, {"maker_fee": 1.0}],
+    [
+        {"impact_multiplier": -1.0},
+        {"latency_multiplier": -0.5},
+        {"taker_fee": -0.1},
+        {"maker_fee": 1.0},
+        {"feed_ms": -1.0},
+        {"latency_exponent": 50.0},
+        {"latency_jitter": 6.0},
+        {"relaxation_minutes": 0.0},
+        {"cross_impact": 1.5},
+        {"liquidation_fee": 2.0},
+    ],
 )
 def test_costs_out_of_range_are_refused(values: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(values))):
@@ -109,3 +120,10 @@ def test_costs_out_of_range_are_refused(values: dict[str, float]) -> None:
 def test_tier_of_another_venue_is_refused_with_the_settings() -> None:
     with pytest.raises(ConfigError, match="regular"):
         BacktestSettings(costs=CostsConfig(fee_tier="regular")).check()
+
+
+def test_multipliers_of_impact_and_costs_multiply() -> None:
+    costs = CostsConfig(impact_multiplier=2.0)
+    venue = hedge_venue_config("BINANCE", ["1 USDT"], impact={"multiplier": 3.0}, costs=costs)
+    assert venue.fill_model is not None
+    assert venue.fill_model.config["multiplier"] == 6.0
