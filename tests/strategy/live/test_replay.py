@@ -129,8 +129,8 @@ def test_a_changed_input_is_found_and_shown(session):
 
 
 def test_a_killed_session_is_readable_up_to_the_torn_record(session, recorded):
-    (path,) = streams(session)
-    path.write_bytes(path.read_bytes()[:-20_000])
+    path = streams(session)[-1]
+    path.write_bytes(path.read_bytes()[:-5_000])
     whole = read_recorded(recorded[0], SessionEntry).rows
     found = read_recorded(session, SessionEntry)
     assert found.torn == (path.name,)
