@@ -119,6 +119,23 @@ def reliability_table(curve: Result, result: Result) -> str:
     return table(["forecast", "mean", f"observed, {percent_level(result)} interval", "decisions"], rows)
 
 
+def metric_table(metrics: Mapping[str, Result]) -> str:
+    """Return a model's metrics of each output; those that are no single number are left out."""
+    outputs = sorted(metrics, key=lambda output: (output.split("_")[0], len(output), output))
+    numbers = {
+        output: {name: each for name, each in metrics[output].items() if isinstance(each, int | float)}
+        for output in outputs
+    }
+    names = list(dict.fromkeys(name for found in numbers.values() for name in found))
+    return table(
+        ["output", *map(spoken, names)],
+        [
+            [spoken(output), *(f"{found[name]:.4g}" if name in found else "-" for name in names)]
+            for output, found in numbers.items()
+        ],
+    )
+
+
 def period_table(rows: Sequence[Result]) -> str:
     """Return what holds from a ``start`` to an ``end`` each."""
     keys = list(dict.fromkeys(key for row in rows for key in row if key not in ("start", "end")))

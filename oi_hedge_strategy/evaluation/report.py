@@ -90,9 +90,11 @@ def _assumptions(result: Result) -> str:
         *result["notes"],
     ]
     model = {key: value for key, value in result["model"].items() if key != "metrics"}
-    metrics = tables.mapping_table(result["model"].get("metrics") or {}, "metric")
-    folded = f"<details><summary>The model's own metrics, out of sample</summary>{metrics}</details>"
-    return report_parts.sentence_list(facts) + tables.mapping_table(model, "model") + folded + _rules(result)
+    metrics = result["model"].get("metrics") or {}
+    own = breakdown_tables.metric_table(metrics) if metrics else ""
+    folded = f"<details><summary>The model's own metrics, out of sample</summary>{own}</details>"
+    parts = [report_parts.sentence_list(facts), tables.mapping_table(model, "model"), folded if own else ""]
+    return "".join(parts) + _rules(result)
 
 
 def _rules(result: Result) -> str:

@@ -1,9 +1,11 @@
 import math
+import re
 from typing import Any
 
 import pytest
 from support.full_result import estimate, headline, with_sweeps
 
+from oi_hedge_strategy.evaluation.breakdown_tables import metric_table
 from oi_hedge_strategy.evaluation.report import render_report
 from oi_hedge_strategy.evaluation.tradeoff_charts import frontier_chart, sensitivity_chart
 from oi_hedge_strategy.evaluation.tradeoff_words import (
@@ -153,3 +155,13 @@ def test_all_judgements_reach_the_page(year_record: Any, year_result: dict[str, 
         "Netted over other periods",
     ):
         assert words.lower() in text.lower()
+
+
+def test_metrics_of_a_model_are_a_table_by_side_and_horizon() -> None:
+    metrics = {
+        name: {"brier": value, "reliability": [[0.1, 0.2, 3]], "roc_auc": 0.75}
+        for name, value in (("down_18h", 0.05), ("up_4h", 0.01), ("down_4h", 0.02))
+    }
+    html = metric_table(metrics)
+    assert re.findall(r"(down|up) (\d+)h", html) == [("down", "4"), ("down", "18"), ("up", "4")]
+    assert "0.05" in html and "roc auc" in html and "reliability" not in html
