@@ -13,7 +13,7 @@ PACKAGES = (
     "examples",
     "benchmarks",
 )
-FILES = sorted(path for package in OURS for path in (ROOT / package).rglob("*.py"))
+FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 FORBIDDEN = {
     "pickle",
     "cPickle",
