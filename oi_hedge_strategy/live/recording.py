@@ -1,5 +1,6 @@
 """Read what a node recorded: while it records, after it, and after it was killed."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -81,6 +82,14 @@ def convert(session: Session) -> tuple[str, ...]:
     """
     if session.catalog_path.is_dir():
         return ()
+    mask = os.umask(0o077)
+    try:
+        return _convert(session)
+    finally:
+        os.umask(mask)
+
+
+def _convert(session: Session) -> tuple[str, ...]:
     staged = session.catalog_path.with_suffix(".tmp")
     shutil.rmtree(staged, ignore_errors=True)
     catalog = store.open_catalog(staged, create=True)
