@@ -48,7 +48,7 @@ class RecordedBook(HedgeBook):
     """Send orders as the hedge book does, from the position that was recorded; rest no stops."""
 
     account: RecordedAccount
-    stops: frozenset[str]
+    stop_ids: frozenset[str]
 
     def quantity(self, price: float) -> float:
         """Return the hedge position that the account had."""
@@ -67,7 +67,7 @@ class RecordedBook(HedgeBook):
 
     def is_stop(self, client_order_id: ClientOrderId) -> bool:
         """Return whether an order of the recording was a hard stop."""
-        return client_order_id.value in self.stops
+        return client_order_id.value in self.stop_ids
 
 
 class ReplayedStrategy(OIHedgeStrategy):
@@ -104,7 +104,7 @@ class ReplayedStrategy(OIHedgeStrategy):
         super().on_start()
         hedge = self.cache.instrument(self.config.bar_type.instrument_id)
         book = RecordedBook(self, hedge, self.config.rails.hard_stop)
-        book.account, book.stops = self._account, self._stops
+        book.account, book.stop_ids = self._account, self._stops
         self._book, self._exposure = book, self._account  # type: ignore[assignment]
         self._desk.restore(*read_checkpoint(self._begun))
         kind = DataType(SessionEntry)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from fakes.server import FakeExchanges
 from nautilus_trader.adapters.sandbox.config import SandboxExecutionClientConfig
@@ -188,6 +189,13 @@ def run_recorded(
         exchanges = FakeExchanges()
         await exchanges.start()
         config = node_config(exchanges, strategy_config(root, **changes), every_secs)
+        logging = LoggingConfig(
+            log_level="ERROR",
+            log_level_file="DEBUG",
+            log_directory=str(root / "logs"),
+            log_file_format="json",
+        )
+        config = msgspec.structs.replace(config, logging=logging)
         config, session = observed(config, root / "sessions", "paper", observe or ObserveConfig(), {})
         node = TradingNode(config=config, loop=loop)
         nodes.append(node)
