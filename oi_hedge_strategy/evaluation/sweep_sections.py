@@ -7,8 +7,8 @@ import numpy as np
 
 from oi_hedge_strategy.evaluation.bootstrap import BlockBootstrap, Estimate
 from oi_hedge_strategy.evaluation.breakdown import iso
-from oi_hedge_strategy.evaluation.daily import Calendar, hedge_ratio
-from oi_hedge_strategy.evaluation.effectiveness import judge
+from oi_hedge_strategy.evaluation.daily import Calendar, hedge_ratio, mean_notional, net_daily
+from oi_hedge_strategy.evaluation.effectiveness import judge, measure
 from oi_hedge_strategy.evaluation.headline import Headlines, headlines
 from oi_hedge_strategy.evaluation.multiplicity import METHOD, SOURCE, deflate
 from oi_hedge_strategy.evaluation.records import BacktestRecord, Floats, OperatingPoint, TunedPeriod
@@ -71,7 +71,8 @@ def operating_section(
         "constant": plain(found.of(TUNED_CONSTANT)),
         "words": _target_words(point.target_loss_avoided, reached["loss_avoided"]),
         "reached_since_tuned": _since_tuned(point, days, daily, found.bootstrap),
-        "as_configured": _seldom(record, found),
+        "effectiveness": _measured(record, days, found.bootstrap),
+        "as_configured": _seldom(record),
         "periods": [_tuned_period(each) for each in point.periods],
         "differences": [
             {"baseline": name, **plain(gap), "words": judge(gap["skill"], name)}
@@ -147,7 +148,15 @@ def _since_tuned(
     return {"since": iso(since), "days": int(rows.sum()), **plain(reached), "words": words}
 
 
-def _seldom(record: BacktestRecord, found: Headlines) -> dict[str, Any]:
+def _measured(record: BacktestRecord, days: Calendar, bootstrap: BlockBootstrap) -> dict[str, Any]:
+    """Return every measure of the tuned hedge."""
+    assert record.operating is not None
+    close, alone = record.market.close, record.runs["unhedged"]
+    tuned, unhedged = (net_daily(run, close, days) for run in (record.operating.run, alone))
+    return measure(tuned, unhedged, bootstrap, mean_notional(alone, close)).to_dict()
+
+
+def _seldom(record: BacktestRecord) -> dict[str, Any]:
     """Return how much the policy hedges as it is configured, and say so where that is seldom."""
     ratio = hedge_ratio(record.runs["hedged"])
     known = ratio[np.isfinite(ratio)]

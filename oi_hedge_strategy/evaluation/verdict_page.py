@@ -61,7 +61,7 @@ def markdown_verdict(result: Result) -> str:
         "### What was tuned on the past",
         _periods(result),
         _rules(result),
-        "### Further measures of the hedge as configured",
+        "### Further measures",
         _measures(result),
         interval_sentence(result),
         *result["notes"],
@@ -211,10 +211,9 @@ def _rules(result: Result) -> str:
 
 
 def _measures(result: Result) -> str:
-    measures, book = result["effectiveness"], result["runs"]["hedged"]
-    rows = [[words, _figure(measures[name], percent)] for name, words in MEASURES.items()]
-    rows.append(["turnover a week", _figure(measures["turnover_per_week"], amount)])
-    rows.append(
-        ["orders, fills, liquidations", f"{book['orders']:,}, {book['fills']:,}, {book['liquidations']}"]
-    )
-    return table(["", ""], rows)
+    point = result.get("operating_point")
+    runs = [result["effectiveness"], *([point["effectiveness"]] if point else [])]
+    rows = [[words, *(_figure(run[name], percent) for run in runs)] for name, words in MEASURES.items()]
+    quote = result["exposure"]["quote"]
+    rows.append([f"turnover a week, {quote}", *(_figure(run["turnover_per_week"], amount) for run in runs)])
+    return table(["", "as configured", "tuned towards the target"][: len(runs) + 1], rows)

@@ -91,6 +91,7 @@ def test_target_and_reached_stand_side_by_side(result):
     assert point["differences"][0]["words"] == "not distinguishable from constant at the tuned ratio"
     assert point["reached_since_tuned"]["days"] == 183
     assert point["reached_since_tuned"]["gain_kept"]["value"] == pytest.approx(0.2)
+    assert point["effectiveness"]["variance_reduction"]["value"] == pytest.approx(1.0 - 0.2**2)
     first, second = point["periods"]
     assert (first["tuned_on"], first["loss_avoided_there"]) == ("nothing: too short a past", None)
     assert (second["parameters"], second["tuned_on"]) == ("loss aversion 8", "182 days")
