@@ -25,12 +25,12 @@ README = (ROOT / "README.md").read_text()
 HEDGE, SPOT = "ETHUSDT-PERP.BINANCE", "ETHUSDT.BINANCE_SPOT"
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+def blocks(language, text=README):
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
-def commands():
-    lines = [line for block in blocks("bash") for line in block.splitlines()]
+def commands(text=README):
+    lines = [line for block in blocks("bash", text) for line in block.splitlines()]
     return [words for words in (shlex.split(line, comments=True) for line in lines) if words]
 
 
@@ -55,7 +55,18 @@ def test_make_knows_the_two_commands(target, line):
     assert planned.stdout.splitlines()[-1].strip() == line
 
 
+LIVE = "Paper and live"
+
+
+def own_data_commands():
+    """Return the commands on own data, those that need a venue's market left out."""
+    text = re.sub(rf"^## {LIVE}\n.*?^## ", "## ", README, flags=re.MULTILINE | re.DOTALL)
+    return [words[1:] for words in commands(text) if words[0] == "oi-hedge"]
+
+
 EXTRA = {
+    "backtest": ("--sweeps", "none"),
+    "tune": ("--sweeps", "standard"),
     "train": ("--epochs", "1", "--seeds", "1"),
     "train --walk-forward": ("--epochs", "1", "--seeds", "1", "--until", "2024-02-12"),
     "check-lookahead": ("--samples", "4"),
@@ -68,10 +79,10 @@ DEGRADED = 3
 def test_the_commands_on_own_data_run_one_after_another(tmp_path, monkeypatch):
     manifest = write_files(tmp_path / "DATA", "2021-12-25", "2024-05-12")
     monkeypatch.chdir(tmp_path)
-    own = [words[1:] for words in commands() if words[0] == "oi-hedge"]
+    own = own_data_commands()
     assert [words[0] for words in own] == [
         *("ingest", "check", "train", "backtest"),
-        *("train", "backtest", "validate", "explain", "check-lookahead"),
+        *("train", "backtest", "validate", "explain", "check-lookahead", "tune", "scenarios"),
     ]
     for words in own:
         named = [manifest if word == "examples/recorded.toml" else word for word in words]
@@ -83,6 +94,20 @@ def test_the_commands_on_own_data_run_one_after_another(tmp_path, monkeypatch):
     assert result["period"]["start"] == "2024-01-01T00:00:10Z"  # of the bar that is decided on first
     assert result["model"]["trained on"] == "recorded data"
     assert Forecaster.load(tmp_path / "model.onnx").card.assets == ("ETH",)
+
+
+def test_the_commands_of_paper_and_live_are_understood(market, short_model, tmp_path, monkeypatch):
+    """Without a model that is valid today and a session they end with a sentence, never as a wrong usage."""
+    monkeypatch.chdir(tmp_path)
+    section = README.split(f"## {LIVE}\n")[1].split("\n## ")[0]
+    short = ("--catalog", market, "--model", short_model, "--start", "2024-04-01", "--end", "2024-04-02")
+    ended = {}
+    for words in commands(section):
+        named = [*words[1:], *(short if words[1] == "backtest" else ())]
+        ended[" ".join(words[1:3])] = oi_hedge(*named).exit_code
+    done = ("init hedge.toml", "config check", "backtest --config")
+    assert {name for name, code in ended.items() if code == 0} == set(done)
+    assert {name: code for name, code in ended.items() if code not in (0, 1)} == {}
 
 
 def test_a_backtest_writes_the_files_of_the_table(market, short_model, tmp_path):
