@@ -7,6 +7,7 @@ from typing import Any
 
 from nautilus_trader.cache.cache import Cache
 
+from oi_hedge_catalog.errors import StateError
 from oi_hedge_strategy.hedging.desk import HedgeDesk
 from oi_hedge_strategy.live.state_store import StateStore
 from oi_hedge_strategy.state import Stream
@@ -81,7 +82,13 @@ class StateKeeper:
         if saved is None:
             return self._restore_from_cache()
         self.notices += saved.notices
-        self._desk.restore(saved.arrays, saved.facts)
+        try:
+            self._desk.restore(saved.arrays, saved.facts)
+        except (KeyError, ValueError, IndexError) as error:
+            raise StateError(
+                f"the kept state does not fit this version of the program ({error!r}); move the state directory "
+                "away, and the look-back is filled anew"
+            ) from error
         book: Facts = saved.facts["book"]
         memory: Facts = {"drift": None}
         venues = list(self._venues)

@@ -90,7 +90,7 @@ class LiquidationMap:
         self._consumed_at = np.zeros((2, bins), dtype=np.int64)
         self._step = 0
         self._scale = 1.0
-        self._cohorts: deque[tuple[int, int, float, tuple[_Cell, ...]]] = deque()
+        self._cohorts: deque[tuple[int, int, float, float]] = deque()
         self._memory_ns = int(config.memory_days * 86_400e9)
         mmr = config.maintenance_margin_rate
         self._ladder = [
@@ -153,16 +153,14 @@ class LiquidationMap:
     def save(self) -> dict[str, NDArray[Any]]:
         """Return copies of all positions and what they were opened by, for `restore`."""
         held, consumed = np.flatnonzero(self._levels), np.flatnonzero(self._consumed_at)
-        steps, times, units, cells = zip(*self._cohorts, strict=True) if self._cohorts else ((),) * 4
-        bins = [[at for _, at, _ in each] for each in cells]
+        steps, times, units, traded = zip(*self._cohorts, strict=True) if self._cohorts else ((),) * 4
         return {
             "held": held,
             "levels": self._levels.reshape(-1)[held],
             "consumed": consumed,
             "consumed_at": self._consumed_at.reshape(-1)[consumed],
             "cohorts": np.array([steps, times], np.int64),
-            "units": np.array(units, np.float64),
-            "bins": np.array(bins, np.int32).reshape(-1, len(self._ladder)),
+            "opened": np.array([units, traded], np.float64),
             "counts": np.array([self._step, *self._nearest], np.int64),
             "numbers": np.array([self._scale, self._traded, self._price, self._open_interest]),
         }
@@ -172,26 +170,25 @@ class LiquidationMap:
         self._levels[:], self._consumed_at[:] = 0.0, 0
         self._levels.reshape(-1)[saved["held"]] = saved["levels"]
         self._consumed_at.reshape(-1)[saved["consumed"]] = saved["consumed_at"]
-        ladder = [(row, share) for row, _, share in self._ladder]
-        columns = (*saved["cohorts"].tolist(), saved["units"].tolist(), saved["bins"].tolist())
-        self._cohorts = deque(
-            (step, ts, units, tuple((row, at, share) for (row, share), at in zip(ladder, bins, strict=True)))
-            for step, ts, units, bins in zip(*columns, strict=True)
-        )
+        self._cohorts = deque(zip(*saved["cohorts"].tolist(), *saved["opened"].tolist(), strict=True))
         self._step, *self._nearest = saved["counts"].tolist()
         self._scale, self._traded, self._price, self._open_interest = saved["numbers"].tolist()
 
     def _bin(self, log_price: float) -> int:
         return floor(log_price / self._config.bin_width) - self._first_bin
 
+    def _cells(self, traded: float) -> tuple[_Cell, ...]:
+        """Return where positions opened at a price are liquidated."""
+        entry = log(traded)
+        return tuple((row, self._bin(entry + distance), share) for row, distance, share in self._ladder)
+
     def _open(self, ts: int, units: float) -> None:
-        entry = log(self._traded)
-        cells = tuple((row, self._bin(entry + distance), share) for row, distance, share in self._ladder)
+        cells = self._cells(self._traded)
         for row, at, share in cells:
             self._levels[row, at] += units * share
         self._nearest[0] = max(self._nearest[0], *(at for row, at, _ in cells if row == 0))
         self._nearest[1] = min(self._nearest[1], *(at for row, at, _ in cells if row == 1))
-        self._cohorts.append((self._step, ts, units, cells))
+        self._cohorts.append((self._step, ts, units, self._traded))
         self._step += 1
         now = self._bin(log(self._price))
         self._consume(now, now)
@@ -211,14 +208,14 @@ class LiquidationMap:
     def _forget(self, ts: int) -> None:
         """Take out positions older than the memory, unless their level was consumed since."""
         while self._cohorts and self._cohorts[0][1] < ts - self._memory_ns:
-            step, _, units, cells = self._cohorts.popleft()
-            for row, at, share in cells:
+            step, _, units, traded = self._cohorts.popleft()
+            for row, at, share in self._cells(traded):
                 if self._consumed_at[row, at] <= step:
                     self._levels[row, at] -= units * share
 
     def _rescale(self) -> None:
         self._levels *= self._scale
         self._cohorts = deque(
-            (step, ts, units * self._scale, cells) for step, ts, units, cells in self._cohorts
+            (step, ts, units * self._scale, traded) for step, ts, units, traded in self._cohorts
         )
         self._scale = 1.0

@@ -98,8 +98,9 @@ async def main(base: str, model: str, state: str, exposure: float) -> None:
     live.strategy._restart_at = lambda: live.strategy._desk.newest  # its market is of another year
     async with live:
         node = KilledNode(live)
-        while not live.strategy.is_running or live.strategy._safety.restarting:
-            await asyncio.sleep(_LOOK_SECS)
+        async with asyncio.timeout(60.0):
+            while not live.strategy.is_running or live.strategy._safety.restarting:
+                await asyncio.sleep(_LOOK_SECS)
         await node.settle(0)
         node.answer()
         while line := await reader.readline():

@@ -1,6 +1,9 @@
 """The strategy with a state directory: the same decisions, a switch that stops it, a memory."""
 
+import asyncio
 import json
+import os
+import signal
 
 import pytest
 from nautilus_trader.model.enums import OrderStatus
@@ -13,7 +16,7 @@ from oi_hedge_strategy import strategy
 from oi_hedge_strategy.backtest.plan import iso
 from oi_hedge_strategy.config import OIHedgeConfig
 from oi_hedge_strategy.hedging.config import ExposureConfig, RailsConfig
-from oi_hedge_strategy.live.kill_switch import Answer, KillSwitch
+from oi_hedge_strategy.live.kill_switch import Answer, KillSwitch, listen_to_signals
 from oi_hedge_strategy.live.state_store import StateStore
 
 LONG = (10.0, iso(START))
@@ -138,3 +141,17 @@ def test_switch_and_answer_are_their_owners_alone(tmp_path):
     Answer("hold", True, 1, 0.0, 0.0, 0, 1).write(tmp_path)
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
     assert json.loads((tmp_path / "STOP.done").read_text())["order"] == "hold"
+
+
+@pytest.mark.parametrize(("number", "order"), [(signal.SIGUSR1, "flatten"), (signal.SIGUSR2, "hold")])
+def test_a_signal_orders_as_the_command_does(tmp_path, number, order):
+    switch, said = KillSwitch(tmp_path), []
+
+    async def scenario():
+        listen_to_signals(asyncio.get_running_loop(), switch, said.append)
+        os.kill(os.getpid(), number)
+        while not said:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(scenario())
+    assert (switch.read(), said) == (order, [f"{number.name}: {order}"])

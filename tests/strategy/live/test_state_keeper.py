@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from oi_hedge_strategy.config import OIHedgeConfig
 from oi_hedge_strategy.hedging.config import DriftConfig, ExposureConfig
 from oi_hedge_strategy.hedging.desk import HedgeDesk
 from oi_hedge_strategy.live.state_keeper import StateKeeper
-from oi_hedge_strategy.live.state_store import StateStore
+from oi_hedge_strategy.live.state_store import StateStore, read_checkpoint, write_checkpoint
 from oi_hedge_strategy.state import Stream
 
 MINUTE = HOUR // 60
@@ -107,12 +108,21 @@ def test_a_fresh_directory_restores_nothing(tmp_path, model):
 
 def test_another_models_inputs_are_refused(tmp_path, model):
     Node(model, tmp_path / "state").end()
-    from dataclasses import replace
-
     other = replace(SHORT_SCHEMA, offsets_hours=(0.0, 1.0, 2.0))
     changed = write_model(tmp_path / "other.onnx", tiny_card(other))
     with pytest.raises(StateError, match="other inputs"):
         Node(changed, tmp_path / "state")
+
+
+def test_a_state_of_another_version_is_refused_in_words(tmp_path, model):
+    node = Node(model, tmp_path / "state")
+    node.take(EVENTS[0])
+    node.end()
+    (path,) = (tmp_path / "state").glob("*.state")
+    arrays, facts = read_checkpoint(path)
+    write_checkpoint(path, {name: each for name, each in arrays.items() if name != "rows"}, facts)
+    with pytest.raises(StateError, match="does not fit this version of the program"):
+        Node(model, tmp_path / "state")
 
 
 def test_a_full_disk_stops_no_decision_is_said_once_and_what_followed_is_kept_again(
