@@ -153,6 +153,19 @@ def test_report_of_a_run_without_cascades_rails_or_baselines_is_written(record_f
     assert "There was no cascade to catch in the period." in text
 
 
+def test_report_without_forecasts_outcomes_or_map_leaves_their_charts_out(record_factory: Any) -> None:
+    record = record_factory(days=40)
+    silent = record.decisions.assign(p_down_4h=np.nan, p_down_18h=np.nan, alert=False)
+    market = replace(record.market, open_interest={}, funding={})
+    for bare in (
+        replace(record, outcomes=None, levels=None),
+        replace(record, decisions=silent, market=market, levels=None),
+    ):
+        text = render_report(bare, build_result(bare))
+        assert not {"calibration", "liquidation_map"} & set(figures_of(text)["figures"])
+        assert "Cascades one by one" in text
+
+
 def test_stepped_lines_leave_out_only_repeats() -> None:
     ts = np.arange(7) * 3_600_000_000_000
     trace = steps(ts, np.array([np.nan, np.nan, 1.0, 1.0, 2.0, 2.0, 2.0]), "x", "red")
