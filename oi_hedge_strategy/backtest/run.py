@@ -161,9 +161,25 @@ def _write_reports(engine: BacktestEngine, out: Path) -> None:
 
 
 def _cost_note(plan: BacktestPlan) -> str:
-    return (
-        f"taker fee {float(plan.hedge.taker_fee):.3%}, square-root impact and half-spread by volatility, "
-        f"latency {plan.settings.latency_ms:g} ms, funding as settled"
+    settings, costs = plan.settings, plan.settings.costs
+    _, taker = costs.fees(settings.hedge_instrument.venue.value)
+    scaled = [
+        f"{what} times {factor:g}"
+        for what, factor in (("impact", costs.impact_multiplier), ("latency", costs.latency_multiplier))
+        if factor != 1.0
+    ]
+    moved = (
+        "which moves the price seen afterwards" if costs.moves_market else "which leaves the price as it was"
+    )
+    return ", ".join(
+        [
+            f"taker fee {float(plan.hedge.taker_fee) if taker is None else taker:.3%}",
+            f"square-root impact, {moved}",
+            "half-spread and latency that grow with volatility",
+            f"order entry in {settings.latency_ms:g} ms",
+            *scaled,
+            "funding as settled",
+        ]
     )
 
 
