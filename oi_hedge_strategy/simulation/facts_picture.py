@@ -94,7 +94,8 @@ def facts_svg(facts: Mapping[str, MarketFacts]) -> str:
 
 
 def _summary(facts: MarketFacts) -> str:
-    return f"volatility {facts.volatility:.0%}, excess kurtosis {facts.kurtosis:.0f}, {facts.hours:,} hours"
+    years = facts.hours / 8760
+    return f"volatility {facts.volatility:.0%}, excess kurtosis {facts.kurtosis:.0f}, {years:.1f} years"
 
 
 def _tails(found: Sequence[MarketFacts]) -> _Panel:
