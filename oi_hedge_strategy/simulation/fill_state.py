@@ -110,10 +110,8 @@ class ImpactStateModule(SimulationModule):
         best: so nothing fills while the engine takes it in, and `_end_book` gives back the market of before.
         """
         instrument_id = depth.instrument_id
-        instrument, market = (
-            self.cache.instrument(instrument_id),
-            self.exchange.fill_model.market(instrument_id),
-        )
+        instrument = self.cache.instrument(instrument_id)
+        market = self.exchange.fill_model.market(instrument_id)
         bids, asks = _levels(depth.bids, instrument), _levels(depth.asks, instrument)
         if bids and asks:
             market.book = BookSnapshot(depth.ts_event, bids, asks)
@@ -126,6 +124,8 @@ class ImpactStateModule(SimulationModule):
         halted, bid, ask = self._before_book
         self.exchange.fill_model.market(instrument_id).halted = halted
         top = (depth.bids[0], depth.asks[0])
+        if (bid is None or ask is None) and not (top[0].size > 0 and top[1].size > 0):
+            return
         tick = QuoteTick(
             instrument_id,
             top[0].price if bid is None else bid,
