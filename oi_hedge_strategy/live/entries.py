@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from nautilus_trader.model.data import Bar, FundingRateUpdate, InstrumentStatus
@@ -55,9 +56,20 @@ _REVIVED: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 }
 
 
+@cache
+def kind_of(found: type) -> Any:
+    """Return the kind that a class is of, None where it is of none: an adapter's bars are bars too."""
+    return next((each for each in found.__mro__ if each in _ALL), None)
+
+
+def is_market_data(value: object) -> bool:
+    """Return whether a value is something that the strategy is given."""
+    return kind_of(type(value)) in MARKET_KINDS
+
+
 def pack(value: Any) -> tuple[str, str]:
     """Return kind and payload of a value of one of the kinds, exact to the last bit."""
-    kind = type(value)
+    kind = kind_of(type(value))
     values = value.to_dict() if issubclass(kind, CatalogData) else kind.to_dict(value)
     return kind.__name__, json.dumps(values, default=str)
 

@@ -9,11 +9,10 @@ from nautilus_trader.model.identifiers import StrategyId
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from oi_hedge_catalog.errors import ConfigError
-from oi_hedge_strategy.live.entries import MARKET_KINDS
+from oi_hedge_strategy.live.entries import is_market_data, kind_of
 from oi_hedge_strategy.live.timing import STAGES
 from oi_hedge_strategy.records import Alert, CascadeForecast, HedgeDecision, StageTiming
 
-_MARKET = frozenset(MARKET_KINDS)
 _BUCKETS = (1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 1.0)
 
 
@@ -128,8 +127,8 @@ class MetricsServer(Actor):
         elif isinstance(value, Alert):
             (self._active.add if value.active else self._active.discard)(value.condition)
             self._alert.set(len(self._active))
-        elif type(value) in _MARKET:
-            kind = type(value).__name__
+        elif is_market_data(value):
+            kind = kind_of(type(value)).__name__
             self._received.labels(kind).inc()
             self._newest.labels(kind).set(value.ts_init / 1e9)
 

@@ -17,6 +17,7 @@ from oi_hedge_strategy.live.entries import (
     MARKET_KINDS,
     ORDER_KINDS,
     OUTPUT_KINDS,
+    kind_of,
     pack,
 )
 from oi_hedge_strategy.live.node_thread import in_node_thread
@@ -99,7 +100,7 @@ class SessionRecorder(Actor):
 
     def _on_data(self, message: Any) -> None:
         value = message.data if isinstance(message, CustomData) else message
-        if type(value) in _DATA:
+        if kind_of(type(value)) in _DATA:
             self._journal(value)
 
     def _on_event(self, event: Any) -> None:

@@ -14,7 +14,7 @@ from nautilus_trader.model.events import OrderInitialized
 from nautilus_trader.model.identifiers import InstrumentId, StrategyId
 
 from oi_hedge_strategy.live.alerts import TROUBLE_TOPIC
-from oi_hedge_strategy.live.entries import MARKET_KINDS, ORDER_KINDS
+from oi_hedge_strategy.live.entries import ORDER_KINDS, is_market_data, kind_of
 from oi_hedge_strategy.live.node_thread import in_node_thread
 from oi_hedge_strategy.live.session import STATUS_FILE, Session, write_json
 from oi_hedge_strategy.live.timing import STAGES
@@ -23,7 +23,7 @@ from oi_hedge_strategy.records import Alert, CascadeForecast, HedgeDecision, Sta
 _WRITE = "STATUS"
 _TIMINGS = 1_000
 _ORDERS = 12
-_MARKET, _EVENTS = frozenset(MARKET_KINDS), frozenset(ORDER_KINDS)
+_EVENTS = frozenset(ORDER_KINDS)
 
 
 class StatusWriterConfig(ActorConfig, frozen=True):
@@ -88,9 +88,9 @@ class StatusWriter(Actor):
                 self._alerts[value.condition] = value.ts_init, value.message
             else:
                 self._alerts.pop(value.condition, None)
-        elif type(value) in _MARKET:
+        elif is_market_data(value):
             about = value.bar_type.instrument_id if isinstance(value, Bar) else value.instrument_id
-            self._feeds[type(value).__name__, str(about)] = value.ts_init
+            self._feeds[kind_of(type(value)).__name__, str(about)] = value.ts_init
 
     def _on_order(self, event: Any) -> None:
         if type(event) in _EVENTS and not isinstance(event, OrderInitialized):
