@@ -52,6 +52,11 @@ class NodeConfig(NautilusConfig, frozen=True):
         By venue, ``BINANCE``; for a gateway of one's own or an exchange on the loopback interface.
     open_interest : OpenInterestClientConfig
         The client that reads open interest, funding and status from every venue.
+    request_look_back : bool
+        Whether the venues are asked for what the look-back lacks before the first forecast: bars, open
+        interest, funding.
+    look_back_catalog : str
+        A catalog that the look-back is filled from first; none when empty.
     redis_host, redis_port
         Nautilus's cache in Redis; none where the host is empty.
     timeout_secs : float
@@ -67,6 +72,8 @@ class NodeConfig(NautilusConfig, frozen=True):
     log_directory: str = ""
     urls: dict[str, VenueUrls] = {}  # noqa: RUF012 - msgspec copies defaults
     open_interest: OpenInterestClientConfig = OpenInterestClientConfig()
+    request_look_back: bool = True
+    look_back_catalog: str = ""
     redis_host: str = ""
     redis_port: int = 6379
     timeout_secs: float = 30.0

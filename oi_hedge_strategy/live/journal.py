@@ -3,7 +3,7 @@
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 _HEADER = struct.Struct("<IB")
@@ -57,7 +57,7 @@ class Journal:
         os.close(self._file)
 
 
-def read_journal(path: Path) -> Iterator[tuple[int, bytes]]:
+def read_journal(path: Path) -> Generator[tuple[int, bytes], None, int]:
     """
     Yield kind and payload of each record up to the first that is damaged or incomplete.
 

@@ -252,6 +252,8 @@ def _strategy(
         order_id_tag=HEDGE_TAG,
         external_order_claims=[settings.hedge_instrument],
         state_dir=str(directory_of(settings, mode) / STATE),
+        request_look_back=settings.node.request_look_back,
+        look_back_catalog=settings.node.look_back_catalog,
     )
     config.check()
     return ImportableStrategyConfig(

@@ -56,7 +56,7 @@ class PositionCheck:
         """Check until cancelled."""
         while True:
             await asyncio.sleep(self._every)
-            if self._node.is_running():
+            if self._node.trader.is_running:
                 await self.check()
 
     async def check(self) -> None:

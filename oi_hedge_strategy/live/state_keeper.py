@@ -86,8 +86,8 @@ class StateKeeper:
             self._desk.restore(saved.arrays, saved.facts)
         except (KeyError, ValueError, IndexError) as error:
             raise StateError(
-                f"the kept state does not fit this version of the program ({error!r}); move the state directory "
-                "away, and the look-back is filled anew"
+                f"the kept state does not fit this version of the program ({error!r}); move the state "
+                "directory away, and the look-back is filled anew"
             ) from error
         book: Facts = saved.facts["book"]
         memory: Facts = {"drift": None}

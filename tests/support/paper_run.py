@@ -7,9 +7,9 @@ from typing import Any
 
 from fakes.binance_feed import BinanceFeed
 from fakes.server import FakeExchanges
+from support.models import SHORT_SCHEMA, tiny_card, write_model
 
 from oi_hedge_strategy.backtest.settings import BacktestSettings
-from support.models import SHORT_SCHEMA, tiny_card, write_model
 
 SECOND_SCHEMA = replace(
     SHORT_SCHEMA, venues=("BINANCE",), bar_seconds=1, offsets_hours=(0.0, 1 / 3600), resolution_seconds=1.0
@@ -33,8 +33,9 @@ def paper_fields(
             "forecast_interval_secs": 0.5,
             "log_level": "ERROR",
             "timeout_secs": 10.0,
+            "request_look_back": False,
             "urls": {"BINANCE": urls, "BINANCE_SPOT": urls},
-            "open_interest": {"base_urls": exchanges.urls},
+            "open_interest": {"base_urls": exchanges.urls, "funding_secs": 0.5},
         },
     }
     return fields | changes
