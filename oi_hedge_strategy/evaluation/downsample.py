@@ -16,7 +16,7 @@ def thinning_sentence(rows: int) -> str:
     return f" Of each of {stretches} the lowest and the highest value are drawn."
 
 
-def extremes(values: Floats, most: int = LINE_POINTS) -> NDArray[np.int64]:
+def extremes(values: Floats, most: int = LINE_POINTS, stepped: bool = False) -> NDArray[np.int64]:
     """
     Return the rows that a line through `values` may not do without.
 
@@ -29,6 +29,9 @@ def extremes(values: Floats, most: int = LINE_POINTS) -> NDArray[np.int64]:
         The line, with NaN for gaps.
     most : int
         About how many rows to return; lines no longer than that stay whole.
+    stepped : bool
+        Whether a value holds until the next: then the first row of each bin stays too, so that no value seems
+        to hold beyond its bin.
 
     Returns
     -------
@@ -44,6 +47,8 @@ def extremes(values: Floats, most: int = LINE_POINTS) -> NDArray[np.int64]:
     missing = np.isnan(values)
     turns = np.flatnonzero(np.diff(missing))
     kept = [np.array([0, n - 1]), turns, turns + 1]
+    if stepped:
+        kept.append(starts)
     for padding, pick in ((np.inf, np.argmin), (-np.inf, np.argmax)):
         filled = np.where(missing, padding, values)
         width = int((stops - starts).max())

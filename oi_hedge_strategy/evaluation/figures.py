@@ -55,23 +55,33 @@ def line(
 ) -> go.Scatter:
     """Return a line with gaps where values are NaN; of long ones the extremes (see `extremes`)."""
     kept = extremes(values)
-    return go.Scatter(
-        x=milliseconds(ts[kept]),
-        y=values[kept].astype(np.float32),
-        name=label(name),
-        mode="lines",
-        line={"color": color, "width": width, "dash": dash},
-        **settings,
-    )
+    return _trace(ts[kept], values[kept], name, {"color": color, "width": width, "dash": dash}, settings)
 
 
-def steps(ts: Times, values: Floats, name: str, color: str, **settings: Any) -> go.Scatter:
+def steps(
+    ts: Times, values: Floats, name: str, color: str, width: float = 1.4, dash: str = "solid", **settings: Any
+) -> go.Scatter:
     """Return a line that stays until the next change; rows that repeat a value are left out."""
+    rows = extremes(values, stepped=True)
+    ts, values = ts[rows], values[rows]
     same = (values[1:] == values[:-1]) | (np.isnan(values[1:]) & np.isnan(values[:-1]))
     keep = np.concatenate([[True], ~same])
     keep[-1] = True
-    trace = line(ts[keep], values[keep], name, color, **settings)
-    return trace.update(line_shape="hv")
+    pen = {"color": color, "width": width, "dash": dash, "shape": "hv"}
+    return _trace(ts[keep], values[keep], name, pen, settings)
+
+
+def _trace(
+    ts: Times, values: Floats, name: str, pen: dict[str, Any], settings: Mapping[str, Any]
+) -> go.Scatter:
+    return go.Scatter(
+        x=milliseconds(ts),
+        y=values.astype(np.float32),
+        name=label(name),
+        mode="lines",
+        line=pen,
+        **settings,
+    )
 
 
 def span_lines(ts: Times, chosen: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:

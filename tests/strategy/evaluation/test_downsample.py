@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from oi_hedge_strategy.evaluation.downsample import LINE_POINTS, extremes, thinning_sentence
+from oi_hedge_strategy.evaluation.figures import steps
 
 
 def test_a_short_line_stays_whole() -> None:
@@ -44,3 +45,16 @@ def test_a_line_of_gaps_only_stays_a_gap() -> None:
 def test_captions_say_when_points_are_left_out() -> None:
     assert thinning_sentence(LINE_POINTS) == ""
     assert "lowest and the highest" in thinning_sentence(LINE_POINTS + 1)
+
+
+def test_no_step_of_a_thinned_line_lasts_longer_than_it_did_by_more_than_a_bin() -> None:
+    hours = np.arange(17_520)
+    values = np.zeros(hours.size)
+    values[np.random.default_rng(3).choice(hours.size - 1, 3_000, replace=False)] = 1.0
+    values[9_000:15_000] = 0.0
+    trace = steps(hours * 3_600_000_000_000, values, "x", "red")
+    at, drawn = np.asarray(trace.x) / 3.6e6, np.asarray(trace.y)
+    lasted = np.diff(at)[drawn[:-1] == 1.0]
+    bin_hours = np.ceil(2 * hours.size / LINE_POINTS)
+    assert 1 <= lasted.max() <= bin_hours + 3
+    assert drawn[(at > 9_020) & (at < 14_990)].sum() == 0.0
