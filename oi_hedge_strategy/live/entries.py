@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from decimal import Decimal
-from functools import cache
 from typing import Any
 
 from nautilus_trader.model.data import Bar, FundingRateUpdate, InstrumentStatus
@@ -49,27 +48,26 @@ BEGAN = "Began"
 
 INSTRUMENT_KINDS: tuple[type, ...] = (CryptoPerpetual, CryptoFuture, CurrencyPair)
 
-_ALL = (*MARKET_KINDS, *OUTPUT_KINDS, *ORDER_KINDS, *INSTRUMENT_KINDS)
+_ALL = frozenset((*MARKET_KINDS, *OUTPUT_KINDS, *ORDER_KINDS, *INSTRUMENT_KINDS))
 _KINDS: dict[str, Any] = {each.__name__: each for each in _ALL}
 _REVIVED: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "FundingRateUpdate": lambda values: {**values, "rate": Decimal(values["rate"])},
 }
 
 
-@cache
-def kind_of(found: type) -> Any:
-    """Return the kind that a class is of, None where it is of none: an adapter's bars are bars too."""
-    return next((each for each in found.__mro__ if each in _ALL), None)
+def kind_of(value: object) -> Any:
+    """Return the kind that a value is of, None where it is of none: an adapter's bars are bars too."""
+    return next((each for each in type(value).__mro__ if each in _ALL), None)
 
 
 def is_market_data(value: object) -> bool:
     """Return whether a value is something that the strategy is given."""
-    return kind_of(type(value)) in MARKET_KINDS
+    return kind_of(value) in MARKET_KINDS
 
 
 def pack(value: Any) -> tuple[str, str]:
     """Return kind and payload of a value of one of the kinds, exact to the last bit."""
-    kind = kind_of(type(value))
+    kind = kind_of(value)
     values = value.to_dict() if issubclass(kind, CatalogData) else kind.to_dict(value)
     return kind.__name__, json.dumps(values, default=str)
 

@@ -128,7 +128,7 @@ class MetricsServer(Actor):
             (self._active.add if value.active else self._active.discard)(value.condition)
             self._alert.set(len(self._active))
         elif is_market_data(value):
-            kind = kind_of(type(value)).__name__
+            kind = kind_of(value).__name__
             self._received.labels(kind).inc()
             self._newest.labels(kind).set(value.ts_init / 1e9)
 

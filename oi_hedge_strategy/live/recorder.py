@@ -100,7 +100,7 @@ class SessionRecorder(Actor):
 
     def _on_data(self, message: Any) -> None:
         value = message.data if isinstance(message, CustomData) else message
-        if kind_of(type(value)) in _DATA:
+        if kind_of(value) in _DATA:
             self._journal(value)
 
     def _on_event(self, event: Any) -> None:

@@ -90,7 +90,7 @@ class StatusWriter(Actor):
                 self._alerts.pop(value.condition, None)
         elif is_market_data(value):
             about = value.bar_type.instrument_id if isinstance(value, Bar) else value.instrument_id
-            self._feeds[kind_of(type(value)).__name__, str(about)] = value.ts_init
+            self._feeds[kind_of(value).__name__, str(about)] = value.ts_init
 
     def _on_order(self, event: Any) -> None:
         if type(event) in _EVENTS and not isinstance(event, OrderInitialized):

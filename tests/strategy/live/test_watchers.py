@@ -108,7 +108,7 @@ def test_bars_of_an_adapter_are_journalled_as_bars():
     plain = bar(HEDGE, 3, (2000.0, 2010.0, 1990.0, 2005.0))
     prices = (plain.open, plain.high, plain.low, plain.close)
     own = BinanceBar(plain.bar_type, *prices, plain.volume, 1, 2, 3, 4, plain.ts_event, plain.ts_init)
-    assert kind_of(type(own)) is Bar
+    assert kind_of(own) is Bar
     kind, payload = pack(own)
     again = unpack(SessionEntry(HEDGE, 0, kind, payload, 1, 1))
     assert (type(again), again, again.ts_init) == (Bar, plain, plain.ts_init)
