@@ -9,6 +9,7 @@ fills.
 """
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from nautilus_trader.backtest.config import FillModelConfig
@@ -124,7 +125,7 @@ class ImpactFillModel(FillModel):
         self._markets: dict[InstrumentId, BarMarket] = {}
         self._quotes: dict[ClientOrderId, CostQuote] = {}
         self._delays: dict[ClientOrderId, int] = {}
-        self._moved: dict[InstrumentId, float] = {}
+        self._moved: Callable[[InstrumentId], float] | None = None
 
     def market(self, instrument_id: InstrumentId) -> BarMarket:
         """Return what is known of an instrument at this moment."""
@@ -153,9 +154,9 @@ class ImpactFillModel(FillModel):
         """Take note of how old the market that an order answers will be when it arrives."""
         self._delays[client_order_id] = delay_ns
 
-    def move(self, instrument_id: InstrumentId, shift: float) -> None:
-        """Take note of how far own trades have moved the market since its last price, a signed fraction."""
-        self._moved[instrument_id] = shift
+    def follow(self, moved: Callable[[InstrumentId], float]) -> None:
+        """Ask `moved` how far own trades have moved a market since its last price, a signed fraction."""
+        self._moved = moved
 
     def quote(
         self,
@@ -224,7 +225,7 @@ class ImpactFillModel(FillModel):
 
     def reset(self) -> None:
         """Forget all markets and quotes."""
-        for memory in (self._markets, self._quotes, self._delays, self._moved):
+        for memory in (self._markets, self._quotes, self._delays):
             memory.clear()
 
     def get_orderbook_for_fill_simulation(
@@ -239,9 +240,8 @@ class ImpactFillModel(FillModel):
         bid, ask = float(best_bid), float(best_ask)
         anchor = self._anchor(market, order, best_bid)
         middle = 0.5 * (bid + ask)
-        reference = (
-            float(anchor) if anchor is not None else middle * (1.0 + self._moved.get(instrument.id, 0.0))
-        )
+        moved = self._moved(instrument.id) if anchor is None and self._moved is not None else 0.0
+        reference = middle * (1.0 + moved) if anchor is None else float(anchor)
         spread = 0.5 * (ask - bid) / middle / BPS
         leaves = order.leaves_qty
         unit = _coins(instrument, reference)

@@ -3,7 +3,7 @@
 Data pass through a venue's modules before anything else, so a bar, quote or trade is moved here, in place, by
 what own trades have left of their impact. Matching, stops, marks, equity, liquidation, indicators and the
 strategy all see the moved price; the recorded one is kept in a `PriceShift`. Between two prices the fill
-model is told how far the market has moved since the last.
+model asks how far the market has moved since the last.
 
 Prices of one coin are tied together by arbitrage within minutes: `cross_impact` of a shift is seen on every
 other instrument of the same base coin, at whatever venue. With less than 1 a hedge could mark itself up
@@ -63,11 +63,14 @@ class PriceShiftModule(SimulationModule):
         self._durations: dict[BarType, int] = {}
         self._trails: dict[InstrumentId, ImpactTrail] = {}
         self._applied: dict[InstrumentId, float] = {}
+        self._now = 0
         self._recorded: list[tuple[Data, tuple[object, ...]]] = []
 
     def register_venue(self, exchange: object) -> None:
         """Bind to the venue and watch the fills and liquidations of every venue."""
         super().register_venue(exchange)
+        if isinstance(self.exchange.fill_model, ImpactFillModel):
+            self.exchange.fill_model.follow(self._moved_since)
         self.msgbus.subscribe(topic(FillCost), self._on_fill)
         self.msgbus.subscribe(topic(PositionLiquidated), self._on_liquidation)
 
@@ -86,7 +89,7 @@ class PriceShiftModule(SimulationModule):
         if trail is None:
             trail = self._trails[instrument_id] = ImpactTrail(self.config.relaxation_minutes * NS_PER_MINUTE)
         trail.add(ts, side * impact * BPS, side * permanent * BPS)
-        self._tell_fill_model(ts)
+        self._now = max(self._now, ts)
 
     def shift(self, instrument_id: InstrumentId, ts: int) -> float:
         """Return how far own trades have moved an instrument's price at `ts`, a signed fraction."""
@@ -101,13 +104,12 @@ class PriceShiftModule(SimulationModule):
         same = here is not None and here.get_base_currency() == there.get_base_currency()
         return float(self.config.cross_impact) if same else 0.0
 
-    def _tell_fill_model(self, ts: int) -> None:
-        """Tell the fill model how far the market has moved since the price that the engine knows."""
-        model = self.exchange.fill_model
-        if isinstance(model, ImpactFillModel):
-            for instrument_id in self.exchange.instruments:
-                applied = self._applied.get(instrument_id, 0.0)
-                model.move(instrument_id, (1.0 + self.shift(instrument_id, ts)) / (1.0 + applied) - 1.0)
+    def _moved_since(self, instrument_id: InstrumentId) -> float:
+        """Return how far the market has moved since the price that the engine knows."""
+        if not self._trails:
+            return 0.0
+        now = self.shift(instrument_id, max(self._now, self.clock.timestamp_ns()))
+        return (1.0 + now) / (1.0 + self._applied.get(instrument_id, 0.0)) - 1.0
 
     def pre_process(self, data: Data) -> None:
         """Move a bar, quote or trade."""
@@ -126,7 +128,7 @@ class PriceShiftModule(SimulationModule):
         opened, middle, closed = (
             self.shift(instrument_id, ts) for ts in (ends - duration, ends - duration // 2, ends)
         )
-        self._apply(instrument_id, closed)
+        self._applied[instrument_id] = closed
         recorded = bar.close
         prices = {
             _OPEN: _moved(bar.open, opened),
@@ -152,15 +154,9 @@ class PriceShiftModule(SimulationModule):
             publish(self, shift)
 
     def _move_tick(self, tick: QuoteTick | TradeTick, fields: tuple[int, ...]) -> None:
-        shift = self.shift(tick.instrument_id, tick.ts_event)
-        self._apply(tick.instrument_id, shift)
+        shift = self._applied[tick.instrument_id] = self.shift(tick.instrument_id, tick.ts_event)
         prices = [tick.price] if isinstance(tick, TradeTick) else [tick.bid_price, tick.ask_price]
         self._replace(tick, {at: _moved(p, shift).raw for at, p in zip(fields, prices, strict=True)})
-
-    def _apply(self, instrument_id: InstrumentId, shift: float) -> None:
-        self._applied[instrument_id] = shift
-        if isinstance(self.exchange.fill_model, ImpactFillModel):
-            self.exchange.fill_model.move(instrument_id, 0.0)
 
     def _replace(self, data: Data, raws: dict[int, int]) -> bool:
         """Write raw prices into `data`, and remember what was there; return whether any differed."""
@@ -180,9 +176,8 @@ class PriceShiftModule(SimulationModule):
         return duration
 
     def process(self, ts_now: int) -> None:
-        """Let the impact decay between two prices."""
-        if self._trails:
-            self._tell_fill_model(ts_now)
+        """Keep the time, over which the impact decays."""
+        self._now = ts_now
 
     def log_diagnostics(self, logger: object) -> None:
         """Log how many data were moved."""
@@ -194,6 +189,7 @@ class PriceShiftModule(SimulationModule):
             data.__setstate__(state)
         for memory in (self._recorded, self._trails, self._applied):
             memory.clear()
+        self._now = 0
 
 
 def _moved(price: Price, shift: float) -> Price:
