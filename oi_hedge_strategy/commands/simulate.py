@@ -13,7 +13,7 @@ from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_strategy.simulation.facts import market_facts
 from oi_hedge_strategy.simulation.facts_picture import facts_svg
 from oi_hedge_strategy.simulation.market import simulate_market
-from oi_hedge_strategy.simulation.market_catalog import write_market
+from oi_hedge_strategy.simulation.market_catalog import check_new, write_market
 from oi_hedge_strategy.simulation.market_config import WARM_UP_DAYS, SimulatedMarketConfig, VenueHalt
 from oi_hedge_strategy.simulation.market_files import write_files
 from oi_hedge_strategy.simulation.market_truth import TruthConfig
@@ -93,6 +93,7 @@ def simulate(
     """
     if beside is not None and facts is None:
         raise ConfigError(f"--beside {beside} belongs to --facts: name the picture too")
+    check_new(catalog)
     recorded = store.open_catalog(beside) if beside is not None else None
     truth = TruthConfig(truth_every, truth_paths, after_days=truth_after) if truth_paths else None
     config = SimulatedMarketConfig(

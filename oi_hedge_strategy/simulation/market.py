@@ -67,7 +67,14 @@ def simulate_market(
     SimulatedMarket
         The same for the same seed; the first days do not depend on how many follow.
 
+    Raises
+    ------
+    ConfigError
+        If no moment of the truth lies within the market.
+
     """
+    if truth is not None:
+        truth.check_fits(config.days)
     bars = config.days * 24 * 60 // config.bar_minutes
     settlements = config.days * 24 // FUNDING_HOURS
     return SimulatedMarket(

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 from nautilus_trader.model.data import BarType
@@ -79,6 +80,14 @@ def _perpetual_spec(config: SimulatedMarketConfig, base: str, venue: str) -> Ins
     )
 
 
+def check_new(catalog_path: str | os.PathLike[str]) -> None:
+    """Raise `CatalogError` if a catalog with data is there already."""
+    if Path(catalog_path).exists() and instruments(open_catalog(catalog_path, create=True)):
+        raise CatalogError(
+            f"{catalog_path} already holds data, name a new directory for the simulated market"
+        )
+
+
 def write_market(market: SimulatedMarket, catalog_path: str | os.PathLike[str]) -> None:
     """
     Write instruments, bars, open interest and funding of `market` into a new catalog, and the truth beside.
@@ -98,10 +107,7 @@ def write_market(market: SimulatedMarket, catalog_path: str | os.PathLike[str]) 
     """
     catalog = open_catalog(catalog_path, create=True)
     with exclusive(catalog):
-        if instruments(catalog):
-            raise CatalogError(
-                f"{catalog_path} already holds data, name a new directory for the simulated market"
-            )
+        check_new(catalog_path)
         write_info(catalog, _info(market.config))
         for spec in instrument_specs(market.config):
             write_instrument(catalog, build_instrument(spec))

@@ -58,11 +58,14 @@ def write_files(market: SimulatedMarket, directory: str | os.PathLike[str]) -> P
     root.mkdir(parents=True, exist_ok=True)
     tables = [("instrument", msgspec.to_builtins(each)) for each in instrument_specs(market.config)]
     for file in _files(market):
-        pq.write_table(pa.table(file.columns), root / file.name)
+        staged = root / f"{file.name}.tmp"
+        pq.write_table(pa.table(file.columns), staged)
+        staged.replace(root / file.name)
         tables.append(("series", {"file": file.name, "time": "ts", "time_unit": "ns", **file.series}))
     path = root / MANIFEST
-    path.write_text("\n".join(_toml(name, fields) for name, fields in tables), encoding="utf-8")
-    return path
+    staged = root / f"{MANIFEST}.tmp"
+    staged.write_text("\n".join(_toml(name, fields) for name, fields in tables), encoding="utf-8")
+    return staged.replace(path)
 
 
 def reported(report: VenueReport, quantity: Floats, price: Floats) -> Floats:

@@ -57,6 +57,20 @@ class TruthConfig:
         if self.after_days < 0:
             raise ConfigError(f"Truth: after_days must not be negative, was {self.after_days}")
 
+    @property
+    def first_hour(self) -> int:
+        """Return the hour of the market before which there is no moment: volatility must be known."""
+        return max(24 * self.after_days, self.definition.volatility_hours + 1)
+
+    def check_fits(self, days: int) -> None:
+        """Raise `ConfigError` if a market of `days` has no moment at all."""
+        first = -(-self.first_hour // self.every_hours) * self.every_hours
+        if first > 24 * days:
+            raise ConfigError(
+                f"Truth: the first moment lies {first} hours into the market, which ends after {24 * days}; "
+                "simulate more days, or lower after_days"
+            )
+
 
 @dataclass(frozen=True, eq=False)
 class _Branch:
@@ -109,8 +123,7 @@ class TruthSampler:
     def watch(self, market: AgentMarket, row: int, record: StepRecord) -> None:
         """Continue the market when step `row` ends a moment whose volatility is known."""
         hour = (row + 1) // STEPS_PER_HOUR
-        earliest = max(24 * self._truth.after_days, self._truth.definition.volatility_hours + 1)
-        if (row + 1) % self._every or hour < earliest:
+        if (row + 1) % self._every or hour < self._truth.first_hour:
             return
         steps = self._truth.definition.horizons_hours[-1] * STEPS_PER_HOUR
         name = zlib.crc32(self._asset.encode())

@@ -137,6 +137,17 @@ def test_impossible_truth_is_refused(change: dict[str, int], message: str) -> No
         TruthConfig(**change)
 
 
+def test_truth_that_begins_after_the_market_is_refused_before_the_market_is_made() -> None:
+    with pytest.raises(ConfigError, match="first moment lies 96 hours into the market, which ends after 72"):
+        simulate_market(CONFIG, truth=dataclasses.replace(TRUTH, after_days=4))
+
+
+def test_command_refuses_a_catalog_with_data_before_it_simulates(catalog: Path) -> None:
+    result = CliRunner().invoke(simulate, ["--catalog", str(catalog), "--days", "100000"])
+    assert isinstance(result.exception, CatalogError)
+    assert "already holds data" in str(result.exception)
+
+
 def test_command_stores_the_truth_and_draws_the_facts(tmp_path: Path) -> None:
     picture, target = tmp_path / "facts.svg", tmp_path / "catalog"
     options = ["--catalog", str(target), "--days", "32", "--facts", str(picture), "--beside", str(target)]
