@@ -136,6 +136,8 @@ class BinanceFeed:
         app = web.Application()
         app.router.add_get("/fapi/v1/exchangeInfo", self._futures)
         app.router.add_get("/api/v3/exchangeInfo", self._spot)
+        app.router.add_get("/fapi/v1/klines", self._no_history)
+        app.router.add_get("/api/v3/klines", self._no_history)
         app.router.add_get("/stream", self._stream)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -152,6 +154,9 @@ class BinanceFeed:
 
     async def _spot(self, request: web.Request) -> web.Response:
         return web.json_response(spot_info())
+
+    async def _no_history(self, request: web.Request) -> web.Response:
+        return web.json_response([])
 
     async def _stream(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
