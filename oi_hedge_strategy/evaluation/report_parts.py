@@ -15,6 +15,7 @@ from oi_hedge_strategy.evaluation.tradeoff_words import (
     baseline_sentences,
     break_even_sentence,
     calibration_sentence,
+    capacity_sentence,
     multiplicity_sentence,
     operating_sentences,
     sensitivity_sentences,
@@ -58,7 +59,8 @@ def tradeoff(figures: FigureStore, record: BacktestRecord, result: Result) -> st
     )
     beside = sentence_list(baseline_sentences(result))
     listed = f"<h3>The hedge beside its baselines</h3>{beside}" if beside else ""
-    said = f"{paragraphs(operating_sentences(result))}{chart}{listed}"
+    sentences = [*operating_sentences(result), *filter(None, [capacity_sentence(result)])]
+    said = f"{paragraphs(sentences)}{chart}{listed}"
     found = result.get("operating_point")
     if not found:
         return said

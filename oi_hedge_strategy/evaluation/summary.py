@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from oi_hedge_strategy.evaluation.tradeoff_words import (
     break_even_sentence,
+    capacity_sentence,
     multiplicity_sentence,
     operating_sentences,
     sensitivity_sentences,
@@ -131,6 +132,7 @@ def _judgements(result: Result) -> str:
     events = result.get("independent_events")
     sentences = [
         *(operating_sentences(result) if result.get("operating_point") else []),
+        capacity_sentence(result),
         break_even_sentence(result),
         *sensitivity_sentences(result),
         multiplicity_sentence(result),

@@ -16,6 +16,7 @@ from oi_hedge_strategy.evaluation.wording import (
     with_interval,
 )
 
+SHORTFALL = 0.1
 COST_KINDS = {"impact": "market impact", "latency": "latency"}
 """The multipliers of `cost_sensitivity` and what they multiply."""
 
@@ -147,6 +148,26 @@ def _reached(figures: Result) -> str:
         f"{with_interval(figures['loss_avoided'], percent)} of them were avoided and "
         f"{with_interval(figures['gain_kept'], percent)} of the gains kept, at a skill of "
         f"{with_interval(figures['skill'], signed)}"
+    )
+
+
+def capacity_sentence(result: Result) -> str:
+    """Say where not even a constant hedge ratio avoided its share of losses; empty where each did."""
+    constants = [each for each in result.get("frontier") or [] if each["kind"] == "constant"]
+    short = [
+        each
+        for each in constants
+        if each["loss_avoided"]["value"] is not None
+        and each["loss_avoided"]["value"] < each["parameter"] - SHORTFALL
+    ]
+    if not short:
+        return ""
+    worst = max(short, key=lambda each: each["parameter"] - each["loss_avoided"]["value"])
+    return (
+        f"A constant hedge ratio of {percent(worst['parameter'])} avoided only "
+        f"{percent(worst['loss_avoided']['value'])} of the losses: the hedge account, whose losses nobody "
+        "tops up, could not carry it through the period. What hedges much is held down in the same way, the "
+        "baselines too; `collateral` says how much the account starts with."
     )
 
 

@@ -12,6 +12,7 @@ from oi_hedge_strategy.evaluation.tradeoff_words import (
     baseline_sentences,
     break_even,
     break_even_sentence,
+    capacity_sentence,
     multiplicity_sentence,
     multiplied,
     operating_sentences,
@@ -155,6 +156,15 @@ def test_all_judgements_reach_the_page(year_record: Any, year_result: dict[str, 
         "Netted over other periods",
     ):
         assert words.lower() in text.lower()
+
+
+def test_an_account_that_could_not_carry_a_constant_ratio_is_named() -> None:
+    def constant(ratio: float, avoided: float) -> dict[str, Any]:
+        return {"kind": "constant", "parameter": ratio, **headline(avoided, 0.5)}
+
+    assert capacity_sentence({"frontier": [constant(0.5, 0.49), constant(1.0, 0.95)]}) == ""
+    said = capacity_sentence({"frontier": [constant(0.5, 0.25), constant(1.0, 0.23)]})
+    assert said.startswith("A constant hedge ratio of 100.0 % avoided only 23.0 % of the losses")
 
 
 def test_metrics_of_a_model_are_a_table_by_side_and_horizon() -> None:
