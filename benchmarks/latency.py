@@ -1,10 +1,10 @@
 """From signal to order in a real node on the loopback interface: ``python -m benchmarks.latency``."""
 
 import asyncio
+import subprocess
 import sys
 import tempfile
 import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,6 @@ from oi_hedge_strategy.live.timing import STAGES
 from oi_hedge_strategy.records import StageTiming
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-from fakes.futures_account import FuturesAccount
-from fakes.futures_venue import FuturesVenue
 from support.engine import HEDGE
 from support.live_hedge import LiveHedge
 from support.live_node import run_live, until
@@ -33,19 +31,6 @@ from support.models import SHORT_SCHEMA, tiny_card, write_model
 
 _WARM = 20
 _PAUSE_SECS = 0.15
-
-
-class _Arrivals(list[str]):
-    """Note when each request reached the venue."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.orders: list[int] = []
-
-    def append(self, request: str) -> None:
-        if request == "POST /fapi/v1/order":
-            self.orders.append(time.time_ns())
-        super().append(request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +54,20 @@ class Latency:
 
 def measure_latency(orders: int, recorded: bool) -> Latency:
     """Hedge until so many orders were sent through the official adapter, a bar for each."""
-    arrivals, threads = _Arrivals(), set[str]()
-    with tempfile.TemporaryDirectory() as scratch:
+    threads: set[str] = set()
+    with tempfile.TemporaryDirectory() as scratch, _venue() as venue:
         root = Path(scratch)
         model = root / "model.onnx"
         write_model(model, tiny_card(SHORT_SCHEMA), probability=0.3, sensitivity=0.25)
         timings: list[StageTiming] = []
+        assert venue.stdin is not None and venue.stdout is not None
+        base = venue.stdout.readline().strip()
 
         async def scenario() -> None:
-            venue = FuturesVenue(FuturesAccount())
-            venue.requests = arrivals
-            await venue.start()
             rails = RailsConfig(
                 hard_stop=0.5, drawdown_tiers=(), max_daily_orders=1_000_000, max_daily_turnover=1e9
             )
-            hedge = LiveHedge(venue.base, str(model), root / "state", rails=rails, execution=AT_ONCE)
+            hedge = LiveHedge(base, str(model), root / "state", rails=rails, execution=AT_ONCE)
             session = _record(hedge, root) if recorded else None
             async with hedge:
                 await until(lambda: hedge.strategy.is_running, 30.0)
@@ -91,28 +75,32 @@ def measure_latency(orders: int, recorded: bool) -> Latency:
                 _watch_inference(hedge, threads)
                 rng = np.random.default_rng(0)
                 for _ in range(4 * (orders + _WARM)):
-                    if len(arrivals.orders) >= orders + _WARM:
+                    if len([each for each in timings if each.order is not None]) >= orders + _WARM:
                         break
                     hedge.bar(round(float(rng.uniform(1700.0, 2300.0)), 2))
                     await asyncio.sleep(_PAUSE_SECS)
                 else:
-                    raise RuntimeError(
-                        f"only {len(arrivals.orders)} orders were sent: {hedge.recorder.decisions[-1:]}"
-                    )
-            await venue.stop()
+                    raise RuntimeError(f"too few orders were sent: {hedge.recorder.decisions[-1:]}")
             if session is not None:
                 session.finish()
 
         run_live(scenario)
+        venue.stdin.close()
+        arrived = np.array([int(line) for line in venue.stdout])
     sent = [each for each in timings if each.order is not None][_WARM:]
     stages = {name: np.array([getattr(each, name) for each in sent]) for name in STAGES}
     stages["total"] = sum(stages.values())
     departed = [each.ts_init for each in sent]
-    arrived = np.array(arrivals.orders)
     at = np.searchsorted(arrived, departed)
     known = at < arrived.size
     stages["venue"] = arrived[at[known]] - np.array(departed)[known]
     return Latency(stages, frozenset(threads))
+
+
+def _venue() -> subprocess.Popen[str]:
+    """Start the venue in a process of its own, so that its work does not count as ours."""
+    command = [sys.executable, "-m", "benchmarks.loopback_venue"]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def _record(hedge: LiveHedge, root: Path) -> Session:
