@@ -75,6 +75,19 @@ def cost_chart(record: BacktestRecord) -> go.Figure:
     return layout(figure, f"paid so far, {record.quote}", run.ts)
 
 
+def account_chart(record: BacktestRecord) -> go.Figure:
+    """Draw the hedge account's equity beside the notional of the exposure that it has to carry."""
+    run = record.runs["hedged"]
+    notional = np.abs(run.exposure_quantity) * record.market.close
+    figure = go.Figure(
+        [
+            line(run.ts, notional, "notional of the exposure", UNHEDGED),
+            line(run.ts, run.hedge_equity, "equity of the hedge account", HEDGED, 2.0),
+        ]
+    )
+    return layout(figure, record.quote, run.ts, rangemode="tozero")
+
+
 def _total(run: RunRecord) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     return run.fees + run.slippage + run.funding
 

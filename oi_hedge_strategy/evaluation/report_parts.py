@@ -201,6 +201,12 @@ def hedge(figures: FigureStore, record: BacktestRecord, result: Result) -> str:
         "Wanted by the policy, allowed by the rails, held by the hedge book; below, the rail that decided. "
         f"{period(result)}.{thinning_sentence(record.market.ts.size)}",
         charts.hedge_chart(record),
+    ) + figures.add(
+        "account",
+        "Hedge account",
+        "What the hedge account is worth, net of all costs, and the notional that a full hedge has to cover. "
+        f"{setting(result)}{thinning_sentence(record.market.ts.size)}",
+        outcome_charts.account_chart(record),
     )
     if not result["rails"]:
         return f"{chart}<p>No rail changed a decision.</p>"

@@ -96,6 +96,7 @@ def test_every_chart_of_the_page_has_its_data(html: str) -> None:
         "funding",
         "liquidation_map",
         "hedge",
+        "account",
     ]
     assert set(places) == set(store["figures"])
     assert all(figure["data"] for figure in store["figures"].values())

@@ -15,7 +15,7 @@ from oi_hedge_strategy.evaluation.result import build_result
 
 CHARTS = (
     "frontier", "sensitivity", "costs", "equity", "drawdown", "price", "forecast", "calibration",
-    "open_interest", "funding", "liquidation_map", "hedge",
+    "open_interest", "funding", "liquidation_map", "hedge", "account",
 )  # fmt: skip
 READABLE, VISIBLE = 4.5, 3.0
 PATIENCE = 100
