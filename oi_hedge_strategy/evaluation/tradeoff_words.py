@@ -167,7 +167,7 @@ def capacity_sentence(result: Result) -> str:
         f"A constant hedge ratio of {percent(worst['parameter'])} avoided only "
         f"{percent(worst['loss_avoided']['value'])} of the losses: the hedge account, whose losses nobody "
         "tops up, could not carry it through the period. What hedges much is held down in the same way, the "
-        "baselines too; `collateral` says how much the account starts with."
+        "baselines too; the setting collateral says how much the account starts with."
     )
 
 
