@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from oi_hedge_strategy.evaluation.verdict_sections import TREND_RULE, TUNED_CONSTANT
 from oi_hedge_strategy.evaluation.wording import (
     Result,
     amount,
@@ -19,6 +20,7 @@ from oi_hedge_strategy.evaluation.wording import (
     with_interval,
 )
 
+GOAL_LOSS_AVOIDED, GOAL_SKILL = 0.67, 0.15
 HEADLINE = {"loss_avoided": percent, "gain_kept": percent, "skill": signed}
 MEASURES = {
     "variance_reduction": "variance reduction (Ederington)",
@@ -43,6 +45,7 @@ def markdown_verdict(result: Result) -> str:
         f"{title(result)}, {period(result)}. Costs: {result['cost_note']}.",
         *verdict_sentences(result),
         *_target(result),
+        _goal(result),
         _luck(result),
         f"{result['independent_events']['words']}.",
         "### The hedge beside the rules",
@@ -84,6 +87,27 @@ def _target(result: Result) -> list[str]:
     if (since := point["reached_since_tuned"]) is not None:
         said.append(f"From {day(since['since'])} on, when there was a past to tune on: {_reached(since)}.")
     return [*said, str(point["as_configured"]["words"])]
+
+
+def _goal(result: Result) -> str:
+    """Say whether the goal is reached, and whether the forecast is worth more than the simple rule."""
+    point = result.get("operating_point")
+    if point is None:
+        return ""
+    figures = point["reached_since_tuned"] or point["reached"]
+    avoided, skill = (figures[name]["value"] for name in ("loss_avoided", "skill"))
+    if avoided is None or skill is None:
+        return ""
+    met = avoided >= GOAL_LOSS_AVOIDED and skill >= GOAL_SKILL
+    words = [
+        each["words"] for each in point["differences"] if each["baseline"] in (TREND_RULE, TUNED_CONSTANT)
+    ]
+    beside = " and ".join(spoken(each) for each in words)
+    return (
+        f"The goal, at least {percent(GOAL_LOSS_AVOIDED)} of the losses avoided at a skill of at least "
+        f"{signed(GOAL_SKILL)}, is {'REACHED' if met else 'NOT reached'} by the tuned hedge; in skill it is "
+        f"{beside}."
+    )
 
 
 def _reached(figures: Result) -> str:

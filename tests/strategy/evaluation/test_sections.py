@@ -180,6 +180,7 @@ def test_the_verdict_is_published_between_the_marks(result, tmp_path):
     assert text.startswith(f"before\n{BEGIN}\n") and text.endswith(f"{END}\nafter\n")
     assert "old" not in text
     assert "Target: 67.0 % of the losses avoided" in text
+    assert "skill of at least +0.150, is NOT reached by the tuned hedge; in skill it is not" in text
     assert "| loss aversion 8 | 80.0 %" in text
     assert "| momentum | 0.05, 0.08 |" in text
     assert f"avoided {100 * result['verdict']['loss_avoided']['value']:.1f} %" in text
