@@ -137,6 +137,12 @@ def test_the_example_is_the_file_that_init_writes():
     assert (ROOT / "examples" / "settings.toml").read_text() == TEMPLATE.read_text()
 
 
+@pytest.mark.parametrize("section", ["node", "observe", "paper", "live"])
+def test_the_file_names_every_key_of_a_run(section):
+    named = tomllib.loads(TEMPLATE.read_text())[section]
+    assert named.keys() == set(getattr(BacktestSettings(), section).__struct_fields__)
+
+
 def test_the_schema_accepts_what_is_sound_and_rejects_what_is_not():
     schema = json.loads(succeed("config", "schema"))
     jsonschema.Draft202012Validator.check_schema(schema)
