@@ -34,7 +34,6 @@ def paper_fields(
             "log_level": "ERROR",
             "timeout_secs": 10.0,
             "request_look_back": False,
-            "request_look_back": False,
             "urls": {"BINANCE": urls, "BINANCE_SPOT": urls},
             "open_interest": {"base_urls": exchanges.urls, "funding_secs": 0.5},
         },
