@@ -63,6 +63,7 @@ class Ticker(LiveMarketDataClient):
             instrument_provider=InstrumentProvider(), config=config,
         )  # fmt: skip
         self._config_of = config
+        self.every_secs = config.every_secs
         self.sent = 0
         self._task: asyncio.Task[None] | None = None
 
@@ -91,7 +92,7 @@ class Ticker(LiveMarketDataClient):
             open_, high, low, close = (each.make_price(price * k) for k in (1.0, 1.001, 0.999, 1.0))
             self._handle_data(Bar(bar_type, open_, high, low, close, size, now, self._clock.timestamp_ns()))
             self.sent += 1
-            await asyncio.sleep(self._config_of.every_secs)
+            await asyncio.sleep(self.every_secs)
 
 
 class TickerFactory(LiveDataClientFactory):
