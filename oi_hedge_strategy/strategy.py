@@ -33,6 +33,7 @@ from oi_hedge_strategy.hedging.desk import HedgeDesk
 from oi_hedge_strategy.hedging.exposure import ExposureReader
 from oi_hedge_strategy.history import doubled_slots, is_spot, venue_slot
 from oi_hedge_strategy.inputs import INPUTS, inputs_seen
+from oi_hedge_strategy.live.alerts import TROUBLE_TOPIC
 from oi_hedge_strategy.live.node_thread import in_node_thread
 from oi_hedge_strategy.live.safety import WATCH_SECS, Safety
 from oi_hedge_strategy.live.timing import StageTimer
@@ -217,6 +218,9 @@ class OIHedgeStrategy(Strategy):
         assert self._safety is not None
         for notice in self._safety.watch(event.ts_event):
             self.log.warning(notice)
+        unsaved = self._safety.unsaved
+        text = "the state is not saved: a restart would lack what follows" if unsaved else "it is saved again"
+        self.msgbus.publish(TROUBLE_TOPIC, ("recording", "state", unsaved, text))
         if self._look_back is None and self._safety.take_undecided():
             self._decide(self._restart_at(), "restart")
 
@@ -299,6 +303,9 @@ class OIHedgeStrategy(Strategy):
         """Say once which rail holds the hedge, and what happened to the model."""
         for notice in self._desk.take_notices():
             self.log.warning(notice)
+        trouble = self._desk.model_trouble
+        text = trouble or "the newest model is in use"
+        self.msgbus.publish(TROUBLE_TOPIC, ("model refused", "registry", bool(trouble), text))
         rail = decision.verdict.decided_by
         if rail != self._last_rail:
             self._last_rail = rail

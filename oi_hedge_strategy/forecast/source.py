@@ -33,6 +33,8 @@ class ModelSource:
         The model in use.
     problem : str
         Why it must not be used after all, empty when it may.
+    trouble : str
+        Why the newest promoted model is not the one in use, empty when it is.
     notices : list of str
         What is to be said once; whoever says it clears the list.
 
@@ -41,6 +43,7 @@ class ModelSource:
     def __init__(self, forecaster: Forecaster, registry: Registry | None = None) -> None:
         self.forecaster = forecaster
         self.problem = ""
+        self.trouble = ""
         self.notices: list[str] = []
         self._registry = registry
         self._settled: Promotion | None = None
@@ -95,7 +98,7 @@ class ModelSource:
             self._registry = Registry.open(registry.path)
         except ModelError as error:
             if str(error) != self._damage:
-                self._damage = str(error)
+                self._damage = self.trouble = str(error)
                 self.notices.append(f"{error}; {self.forecaster.source} stays in use")
             return
         self._settled, self._damage = None, ""
@@ -104,6 +107,7 @@ class ModelSource:
     def _choose(self, now: int, snapshot: Snapshot) -> None:
         """Take the newest promoted model that can be used; the one in use ends the search."""
         assert self._registry is not None
+        self.trouble = ""
         for entry in reversed(self._registry.entries):
             if entry.valid_from > now:
                 continue
@@ -113,6 +117,7 @@ class ModelSource:
             if candidate is not None:
                 self._take(candidate, entry)
                 return
+            self.trouble = self.trouble or f"model {entry.model} is not used: {problem}"
             if entry not in self._rejected:
                 self._rejected.add(entry)
                 self.notices.append(f"model {entry.model} is not used: {problem}")

@@ -244,6 +244,11 @@ class HedgeDesk:
         """Return what the model has to say once: a swap, a fall back, drift."""
         return self._model.take_notices() if self._model is not None else []
 
+    @property
+    def model_trouble(self) -> str:
+        """Return why the registry's newest model is not the one in use, empty when it is."""
+        return self._model.trouble if self._model is not None else ""
+
     def save_drift(self) -> bytes | None:
         """Return what the drift monitor remembers, None without a model."""
         return self._model.save() if self._model is not None else None

@@ -98,6 +98,11 @@ class ModelInUse:
         return found
 
     @property
+    def trouble(self) -> str:
+        """Return why the registry's newest model is not the one in use, empty when it is."""
+        return self._source.trouble
+
+    @property
     def drift_revision(self) -> int:
         """Return a number that grows whenever what `save` returns changes."""
         return self._monitor.revision

@@ -15,7 +15,7 @@ from oi_hedge_strategy.simulation.records import PositionLiquidated
 
 WEBHOOK_VARIABLE = "OI_HEDGE_WEBHOOK_URL"
 TROUBLE_TOPIC = "oi_hedge.trouble"
-"""Any component publishes a `Change` there to have it alerted."""
+"""Any component publishes condition, source, whether it holds and a sentence there to have it alerted."""
 
 _ALERT = DataType(Alert)
 
@@ -88,8 +88,8 @@ class AlertMonitor(Actor):
     def _on_order(self, event: Any) -> None:
         self._say(self._conditions.order(event))
 
-    def _on_trouble(self, change: Change) -> None:
-        self._say(self._conditions.set(*change))
+    def _on_trouble(self, trouble: tuple[str, str, bool, str]) -> None:
+        self._say(self._conditions.trouble(*trouble))
 
     def _say(self, changes: list[Change]) -> None:
         for condition, active, message in changes:

@@ -32,6 +32,7 @@ class Conditions:
         self._budgets = dict(budgets_ms)
         self._active: dict[str, str] = {}
         self._calm: dict[str, int] = {}
+        self._sources: dict[str, set[str]] = {}
 
     @property
     def active(self) -> dict[str, str]:
@@ -47,6 +48,15 @@ class Conditions:
         else:
             self._active.pop(condition)
         return [(condition, active, message)]
+
+    def trouble(self, condition: str, source: str, active: bool, message: str) -> list[Change]:
+        """Note what one of several sources says of a condition, which holds while it does for any of them."""
+        sources = self._sources.setdefault(condition, set())
+        if active:
+            sources.add(source)
+        else:
+            sources.discard(source)
+        return self.set(condition, bool(sources), message)
 
     def decided(self, decision: HedgeDecision) -> list[Change]:
         """Look at what rail decided, and at the model."""

@@ -45,6 +45,7 @@ class Journal:
         record += _CHECK.pack(zlib.crc32(record))
         written = os.write(self._file, record)
         if written != len(record):
+            os.ftruncate(self._file, os.fstat(self._file).st_size - written)
             raise OSError(f"{self.path}: {written} of {len(record)} bytes were written: the disk is full")
         self.records += 1
 

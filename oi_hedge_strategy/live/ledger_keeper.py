@@ -13,6 +13,7 @@ from nautilus_trader.model.identifiers import InstrumentId, StrategyId
 
 from oi_hedge_catalog.types import CatalogData, OpenInterestUpdate
 from oi_hedge_strategy.history import venue_slot
+from oi_hedge_strategy.live.alerts import TROUBLE_TOPIC
 from oi_hedge_strategy.live.ledger import Ledger
 from oi_hedge_strategy.live.ledger_records import LedgerBar, LedgerFill
 from oi_hedge_strategy.records import CascadeForecast, HedgeDecision
@@ -158,11 +159,15 @@ class LedgerKeeper(Actor):
             turned = self._ledger.append(record)
         except OSError as error:
             if not self._failed:
-                self.log.error(f"the ledger takes no records: {error}")
+                text = f"the ledger takes no records: {error.strerror or error}; they are lost"
+                self.log.error(text)
+                self.msgbus.publish(TROUBLE_TOPIC, ("recording", "ledger", True, text))
             self._failed = True
             return
         if self._failed:
-            self.log.warning("the ledger takes records again; those in between are lost")
+            text = "the ledger takes records again; those in between are lost"
+            self.log.warning(text)
+            self.msgbus.publish(TROUBLE_TOPIC, ("recording", "ledger", False, text))
         self._failed = False
         if turned:
             self.log.info("the ledger has begun another day")

@@ -72,6 +72,11 @@ class Safety:
         """Whether a decision that the run before did not come to is still to be made."""
         return self._keeper.undecided
 
+    @property
+    def unsaved(self) -> bool:
+        """Whether the state cannot be written, so that a restart would lack what follows."""
+        return self._keeper.failing
+
     def start(self, exposure: Callable[[float], float]) -> None:
         """
         Bring back what was kept, and refuse a position that this hedge did not open.

@@ -28,10 +28,12 @@ from nautilus_trader.model.objects import Money
 from nautilus_trader.portfolio import PortfolioFacade
 
 from oi_hedge_catalog.errors import ConfigError
+from oi_hedge_strategy.live.alerts import TROUBLE_TOPIC
 from oi_hedge_strategy.live.sandbox_account import AccountRecord, HeldPosition, read_account, write_account
 
 MATCH_PRIORITY = 50
 """Message bus priority at which the venue takes in data: before liquidation, fills and strategies."""
+_RETRY_SECS = 1.0
 
 
 class PaperSandboxConfig(SandboxExecutionClientConfig, frozen=True, kw_only=True):
@@ -83,7 +85,7 @@ class PaperSandboxClient(SandboxExecutionClient):
         self.test_clock = TestClock()
         self._path, self._latency = Path(config.account_file), config.latency_ms / 1e3
         self._before = read_account(self._path)
-        self._saving = False
+        self._saving = self._unsaved = False
         LiveExecutionClient.__init__(
             self,
             loop=loop,
@@ -249,7 +251,23 @@ class PaperSandboxClient(SandboxExecutionClient):
         if account is None:
             return
         balances = tuple(str(each) for each in account.balances_total().values())
-        write_account(self._path, AccountRecord(balances, self._positions(), self._clock.timestamp_ns()))
+        record = AccountRecord(balances, self._positions(), self._clock.timestamp_ns())
+        try:
+            write_account(self._path, record)
+        except OSError as error:
+            text = f"the account is not saved: {error.strerror or error}; a restart would lack what follows"
+            self._tell(True, text)
+            self._saving = True
+            self._loop.call_later(_RETRY_SECS, self._save)
+            return
+        self._tell(False, "the account is saved again")
+
+    def _tell(self, failed: bool, text: str) -> None:
+        """Say once that the account cannot be written, and once that it can be again."""
+        if failed != self._unsaved:
+            self._unsaved = failed
+            self._log.warning(text)
+            self._msgbus.publish(TROUBLE_TOPIC, ("recording", "account", failed, text))
 
     def _positions(self) -> tuple[HeldPosition, ...]:
         """Return what is open; what was, until the node has taken it up again."""

@@ -68,6 +68,11 @@ class StateKeeper:
         self.notices: list[str] = []
         self.undecided = False
 
+    @property
+    def failing(self) -> bool:
+        """Whether the last that was to be kept could not be written."""
+        return self._failed_at is not None
+
     def restore(self) -> Facts | None:
         """
         Bring the desk back and return what the book left, None where nothing was kept.

@@ -113,12 +113,12 @@ class StatusWriter(Actor):
             write_json(self._path, self.snapshot())
         except OSError as error:
             text = f"the session cannot be written: {error.strerror}; it will lack what happens now"
-            self.msgbus.publish(TROUBLE_TOPIC, ("recording", True, text))
+            self.msgbus.publish(TROUBLE_TOPIC, ("recording", "status", True, text))
             self._failing = True
             return
         if self._failing:
             self._failing = False
-            self.msgbus.publish(TROUBLE_TOPIC, ("recording", False, "the session is written again"))
+            self.msgbus.publish(TROUBLE_TOPIC, ("recording", "status", False, "the session is written again"))
 
     def snapshot(self) -> dict[str, Any]:
         """Return everything that is shown."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from nautilus_trader.live.node import TradingNode
 from nautilus_trader.core.data import Data
+from nautilus_trader.live.node import TradingNode
 from nautilus_trader.model.data import FundingRateUpdate
 from nautilus_trader.model.identifiers import InstrumentId
 from support.models import tiny_card, write_model
@@ -82,7 +82,7 @@ class Soak:
 
 
 def run_soak(root: Path, events: int, progress: Callable[[str], None]) -> Soak:
-    """Run the node until so many events were handed to it, and compare what it left with what it was given."""
+    """Run the node until so many events have passed, and compare what it left with what it was given."""
     venues = SoakVenues(_FIRST)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
