@@ -125,7 +125,7 @@ def analyse(analyzer: PortfolioAnalyzer, run: RunRecord, capital: float) -> dict
         pd.Series(days.net(pnl) / capital, index) for pnl in (run.total_pnl, run.exposure_pnl)
     )
     register_statistics(analyzer, unhedged)
-    for day, value in zip(index, hedged, strict=True):
+    for day, value in zip(index.to_pydatetime(), hedged, strict=True):
         analyzer.add_return(day, value)
     found: dict[str, Any] = analyzer.get_performance_stats_returns()
     return found
