@@ -27,7 +27,7 @@ def table(soak: Soak) -> str:
     secs, events, memory = soak.samples.T
     lines = [
         f"{events[-1]:,.0f} events in {secs[-1]:.0f} s ({events[-1] / secs[-1]:,.0f} a second on average, "
-        f"{rate(soak):,.0f} in the last half), each instrument's bars {1e3 * soak.bar_secs:.0f} ms apart at last",
+        f"{rate(soak):,.0f} in the last half), bars {1e3 * soak.bar_secs:.0f} ms apart at last",
         f"{'seconds':>9}{'events':>12}{'MiB':>9}",
     ]
     for at in np.unique(np.linspace(0, len(secs) - 1, _ROWS).astype(int)):

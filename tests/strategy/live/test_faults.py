@@ -1,8 +1,13 @@
-"""Faults in the engine: each ends in the state that the configuration names, with one alert."""
+"""Each fault ends in the state that the configuration names, with one alert and no order beyond the hedge."""
 
+import json
+import os
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 from math import isfinite, nan
+from pathlib import Path
 
 import pytest
 from nautilus_trader.common.actor import Actor
@@ -20,7 +25,9 @@ from oi_hedge_strategy.config import OIHedgeConfig
 from oi_hedge_strategy.forecast.registry import Registry
 from oi_hedge_strategy.hedging.config import ExposureConfig, RailsConfig
 from oi_hedge_strategy.hedging.desk import HedgeDesk
+from oi_hedge_strategy.live import journal as journal_module
 from oi_hedge_strategy.live.alerts import AlertMonitor, AlertMonitorConfig
+from oi_hedge_strategy.live.journal import Journal, read_journal
 from oi_hedge_strategy.simulation.closing import LIQUIDATION_TAG
 
 LONG = (10.0, iso(START))
@@ -207,3 +214,48 @@ def test_a_hedge_that_the_venue_liquidates_stays_closed_for_the_cooldown(tmp_pat
     assert found.position(HEDGE) == 0.0
     kinds = Counter(each.split(" at ")[0] for each in alerts.began)
     assert kinds == {"liquidated": 1, "rail drawdown": 1}
+
+
+def test_a_record_that_the_disk_takes_half_of_hides_none_that_follow(tmp_path, monkeypatch):
+    journal, write = Journal(tmp_path / "some.journal"), os.write
+    journal.append(0, b"first")
+    with monkeypatch.context() as disk:
+        disk.setattr(journal_module.os, "write", lambda file, content: write(file, content[:7]))
+        with pytest.raises(OSError, match="the disk is full"):
+            journal.append(0, b"lost")
+    journal.append(0, b"second")
+    journal.close()
+    assert [payload for _, payload in read_journal(journal.path)] == [b"first", b"second"]
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory):
+    """Return what a paper node in a process of its own did under one fault after the other."""
+    pytest.importorskip("ccxt")
+    tests = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-m", "support.faulty_node", str(tmp_path_factory.mktemp("faulty"))],
+        cwd=tests, env={**os.environ, "PYTHONPATH": str(tests)}, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("FOUND ")]
+    return json.loads(line.removeprefix("FOUND "))
+
+
+def test_funding_of_300_percent_caps_the_hedge_of_a_running_node(node):
+    assert node["funding"] == {"held": -2.5, "alerts": [["rail funding", True], ["rail funding", False]]}
+
+
+def test_a_halt_holds_the_hedge_of_a_running_node(node):
+    assert node["halt"] == {"held": -10.0, "alerts": [["rail venue", True], ["rail venue", False]]}
+
+
+def test_a_full_disk_is_alerted_once_and_the_hard_stop_still_closes_the_hedge(node):
+    assert node["disk"]["held"] == 0.0
+    assert [name for name, active in node["disk"]["alerts"] if active] == ["recording", "rail drawdown"]
+
+
+def test_a_running_node_leaves_no_fault_uncaught_and_never_exceeds_the_exposure(node):
+    assert node["uncaught"] == []
+    assert node["held"] == [-10.0, 0.0]
+    assert node["stopped"]
