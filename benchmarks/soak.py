@@ -9,17 +9,20 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from support.soak import Soak, run_soak
+from support.soak import KEPT, Soak, run_soak
 
 _ROWS = 10
+_KEPT_HELP = "Bars and quotes of each instrument in Nautilus's cache; memory grows until it is full."
 
 
 @click.command()
 @click.option("--events", type=click.IntRange(1_000), default=1_000_000, show_default=True, help="How many.")
-def main(events: int) -> None:
+@click.option("--kept", type=click.IntRange(100), default=KEPT, show_default=True, help=_KEPT_HELP)
+def main(events: int, kept: int) -> None:
     """Print memory over time, events handed over against events recorded, and ledger against account."""
     with tempfile.TemporaryDirectory() as scratch:
-        click.echo(table(run_soak(Path(scratch), events, lambda text: click.echo(text, err=True))))
+        soak = run_soak(Path(scratch), events, lambda text: click.echo(text, err=True), kept)
+    click.echo(table(soak))
 
 
 def table(soak: Soak) -> str:
@@ -51,7 +54,7 @@ def table(soak: Soak) -> str:
 
 def slope(soak: Soak, half: int) -> float:
     """Return the least-squares growth of memory in MiB per 100,000 events, of the first or second half."""
-    _, events, memory = soak.samples[:, :].T
+    _, events, memory = soak.samples.T
     chosen = (events >= events[-1] / 2.0) == bool(half)
     return float(np.polyfit(events[chosen], memory[chosen], 1)[0]) * 1e5
 

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
+from nautilus_trader.cache.config import CacheConfig
 from nautilus_trader.core.data import Data
 from nautilus_trader.live.node import TradingNode
 from nautilus_trader.model.data import FundingRateUpdate
@@ -39,6 +41,8 @@ VENUES = ("BINANCE", "BYBIT", "OKX", "HYPERLIQUID")
 _REAL = ("BINANCE", "BINANCE_SPOT")
 _SLOWEST, _FASTEST, _FIRST = 0.5, 0.004, 0.03
 _BACKLOG = 100
+KEPT = 10_000
+"""Nautilus's own default."""
 _DRAIN_SECS = 1.5
 _CADENCE = dict.fromkeys(("binance-linear", "bybit-linear", "okx-linear", "hyperliquid"), 0.05)
 _NAMES: dict[type, str] = {OpenInterestUpdate: "open interest", FundingRateUpdate: "funding"}
@@ -81,14 +85,30 @@ class Soak:
     alerts: dict[str, int]
 
 
-def run_soak(root: Path, events: int, progress: Callable[[str], None]) -> Soak:
-    """Run the node until so many events have passed, and compare what it left with what it was given."""
+def run_soak(root: Path, events: int, progress: Callable[[str], None], kept: int = KEPT) -> Soak:
+    """
+    Run the node until so many events have passed, and compare what it left with what it was given.
+
+    Parameters
+    ----------
+    root : Path
+        Where the run's files go.
+    events : int
+        Bars, quotes, open interest, funding and status together.
+    progress : callable
+        Is told now and then how far it is.
+    kept : int
+        How many bars and quotes of each instrument Nautilus's cache keeps: memory grows until it is full.
+
+    """
     venues = SoakVenues(_FIRST)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     nodes: list[TradingNode] = []
     try:
-        session, served, samples, pace = loop.run_until_complete(_soak(root, venues, events, progress, nodes))
+        session, served, samples, pace = loop.run_until_complete(
+            _soak(root, venues, events, progress, nodes, kept)
+        )
         left = asyncio.all_tasks(loop)
         for task in left:
             task.cancel()
@@ -102,9 +122,14 @@ def run_soak(root: Path, events: int, progress: Callable[[str], None]) -> Soak:
 
 
 async def _soak(
-    root: Path, venues: SoakVenues, events: int, progress: Callable[[str], None], nodes: list[TradingNode]
+    root: Path,
+    venues: SoakVenues,
+    events: int,
+    progress: Callable[[str], None],
+    nodes: list[TradingNode],
+    kept: int,
 ) -> tuple[Session, dict[str, int], np.ndarray, float]:
-    node, session = _build(root, venues)
+    node, session = _build(root, venues, kept)
     nodes.append(node)
     counted = _Counted(node)
     running = asyncio.create_task(node.run_async())
@@ -132,7 +157,7 @@ async def _soak(
     return session, served, samples, pace
 
 
-def _build(root: Path, venues: SoakVenues) -> tuple[TradingNode, Session]:
+def _build(root: Path, venues: SoakVenues, kept: int) -> tuple[TradingNode, Session]:
     """
     Build the node of a paper run, the bars of three venues made in its process.
 
@@ -155,6 +180,8 @@ def _build(root: Path, venues: SoakVenues) -> tuple[TradingNode, Session]:
     config, session = observed(
         config, directory_of(settings, "paper") / SESSIONS, "paper", settings.observe, {}
     )
+    cache = CacheConfig(tick_capacity=kept, bar_capacity=kept)
+    config = msgspec.structs.replace(config, cache=cache)
     node = TradingNode(config=config, loop=asyncio.get_running_loop())
     for venue in clients:
         if venue in _REAL:
