@@ -186,10 +186,11 @@ class OIHedgeStrategy(Strategy):
         self._book.protect()
 
     def on_order_rejected(self, event: OrderRejected) -> None:
-        """Close the hedge for the cooldown where its stop cannot rest; retry others next time."""
+        """Close the hedge for the cooldown where it has no stop that can rest; retry others next time."""
         self.log.error(f"{event.client_order_id} was rejected: {event.reason}")
         if self._book.is_stop(event.client_order_id):
-            self._desk.rails.close_until_cooled(event.ts_init)
+            if self._book.save()["position"]:
+                self._desk.rails.close_until_cooled(event.ts_init)
         elif self._safety is not None:
             self._book.settle()
         self._note()
