@@ -240,9 +240,7 @@ def test_the_rails_act_in_the_order_of_the_design():
 def test_nothing_leads_beyond_leverage_or_liquidation_distance(
     wanted, exposure, price, equity, leverage, distance, held, side, funding, problem, state
 ):
-    on = rails(
-        max_leverage=leverage, min_liquidation_distance=distance, on_model_failure=state, **NO_STRESS
-    )
+    on = rails(max_leverage=leverage, min_liquidation_distance=distance, on_model_failure=state, **NO_STRESS)
     given_ = replace(
         CALM, exposure=exposure, price=price, equity=equity, held=held, side_at_risk=side, funding_8h=funding,
         model_problem=problem,
