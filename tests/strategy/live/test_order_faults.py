@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 from fakes.futures_venue import FuturesVenue
+from nautilus_trader.core.uuid import UUID4
+from nautilus_trader.model.events import OrderRejected
 from support.live_hedge import LiveHedge
 from support.live_node import run_live, until
 from support.models import write_model
@@ -140,6 +142,30 @@ def test_a_stop_that_is_hit_closes_the_hedge_for_the_cooldown(venue, play):
 
     play(scenario)
     assert float(venue.account.position) == 0.0
+
+
+@pytest.mark.parametrize(("closed_by_hand", "rail"), [(False, "drawdown"), (True, "")])
+def test_a_refused_stop_starts_the_cooldown_only_where_there_is_something_to_protect(
+    venue, play, closed_by_hand, rail
+):
+    async def scenario(live):
+        await open_hedge(live)
+        (stop,) = live.strategy._book.stops()
+        if closed_by_hand:
+            venue.account.by_hand("BUY", "10", True)
+            await until(lambda: hedged(live, 0.0))
+        live.strategy.on_order_rejected(refusal(stop))
+        live.bar()
+        wanted = -10.0 if closed_by_hand else 0.0
+        await until(lambda: hedged(live, wanted))
+        assert live.recorder.decisions[-1].rail == rail
+
+    play(scenario)
+
+
+def refusal(order):
+    ids = (order.trader_id, order.strategy_id, order.instrument_id, order.client_order_id, order.account_id)
+    return OrderRejected(*ids, "would have increased position", UUID4(), order.ts_init, order.ts_init)
 
 
 def test_after_a_lost_stream_fills_and_stops_missed_are_made_up(venue, play):
