@@ -49,13 +49,13 @@ def test_failed_request_is_named_repeated_and_followed_by_the_current_value(kind
 
 def test_failure_that_lasts_makes_the_feed_stale_and_its_end_makes_it_fresh():
     async def scenario(exchanges):
-        async with Bench("binance-linear", exchanges, replace(PACE, stale_after=0.3)) as bench:
+        async with Bench("binance-linear", exchanges, replace(PACE, stale_after=1.5)) as bench:
             await bench.more()
             bench.exchange.faults.append(Fault("503", times=10**6, path="/openInterest"))
             await bench.until(bench.statuses)
             bench.exchange.faults.clear()
-            await bench.until(lambda: len(bench.statuses()) == 2)
-            (stale, reason), (fresh, _) = bench.statuses()
+            await bench.until(lambda: len(bench.statuses()) >= 2)
+            (stale, reason), (fresh, _) = bench.statuses()[:2]
             assert stale and not fresh
             assert "Binance USD-M is not available" in reason
 
@@ -135,7 +135,7 @@ def test_open_interest_that_stands_still_is_announced_as_frozen():
             await bench.until(bench.statuses)
             assert bench.statuses()[0][0] and "has not changed" in bench.statuses()[0][1]
             bench.exchange.state.coins = 1001.0
-            await bench.until(lambda: len(bench.statuses()) == 2)
+            await bench.until(lambda: len(bench.statuses()) >= 2)
             assert not bench.statuses()[1][0]
 
     run(scenario)
@@ -144,7 +144,7 @@ def test_open_interest_that_stands_still_is_announced_as_frozen():
 def test_clock_far_ahead_publishes_nothing_and_is_announced():
     async def scenario(exchanges):
         exchanges["binanceusdm"].state.skew_ms = 60_000
-        async with Bench("binance-linear", exchanges, replace(PACE, stale_after=0.3)) as bench:
+        async with Bench("binance-linear", exchanges, replace(PACE, stale_after=1.5)) as bench:
             await bench.until(bench.statuses)
             assert bench.levels() == []
             assert "the venue's clock is 60 s ahead of ours" in bench.statuses()[0][1]
@@ -165,7 +165,7 @@ def test_clock_a_little_ahead_is_lowered_to_the_time_of_receipt():
 def test_values_that_come_with_an_old_time_are_published_and_the_feed_is_stale():
     async def scenario(exchanges):
         exchanges["binanceusdm"].state.skew_ms = -120_000
-        async with Bench("binance-linear", exchanges, replace(PACE, stale_after=0.5)) as bench:
+        async with Bench("binance-linear", exchanges, replace(PACE, stale_after=1.5)) as bench:
             await bench.until(bench.statuses)
             late = bench.levels()[-1]
             assert late.ts_init - late.ts_event > 100 * 10**9
