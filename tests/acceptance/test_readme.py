@@ -65,8 +65,8 @@ def own_data_commands():
 
 
 EXTRA = {
-    "backtest": ("--sweeps", "none"),
-    "tune": ("--sweeps", "standard"),
+    "backtest": ("--sweeps", "none", "--end", "2024-02-01"),
+    "tune": ("--sweeps", "standard", "--end", "2024-02-01"),
     "train": ("--epochs", "1", "--seeds", "1"),
     "train --walk-forward": ("--epochs", "1", "--seeds", "1", "--until", "2024-02-12"),
     "check-lookahead": ("--samples", "4"),
