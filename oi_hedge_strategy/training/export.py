@@ -13,6 +13,7 @@ import torch
 from oi_hedge_catalog.errors import ModelError
 from oi_hedge_strategy.forecast.card import CARD_KEY, ModelCard
 from oi_hedge_strategy.forecast.model import INPUTS, OUTPUTS, Forecaster
+from oi_hedge_strategy.training.fuse import fused
 from oi_hedge_strategy.training.network import CalibratedForecast
 from oi_hedge_strategy.training.recording import Snapshots
 
@@ -76,7 +77,7 @@ def _to_onnx(graph: CalibratedForecast, card: ModelCard) -> onnx.ModelProto:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            graph,
+            fused(graph),
             (grid, grid, grid, levels, torch.zeros(1, 2)),
             buffer,  # type: ignore[arg-type]
             input_names=list(INPUTS),

@@ -10,6 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from oi_hedge_strategy.state.schema import CHANNELS, StateSchema
+from oi_hedge_strategy.training.feature_matrices import (
+    against_newest,
+    nearest,
+    neighbours,
+    pair_matrices,
+    shares,
+)
 
 _STEP_HOURS = (0, 1, 2, 3, 4, 6, 8, 12, 18, 24, 36, 48, 72, 120, 168, 336, 720, 1440, 2160)
 _SINCE_HOURS = (1, 4, 8, 12, 24, 48, 72, 168, 336, 720, 1440)
@@ -83,20 +90,21 @@ class MarketFeatures(nn.Module):
 
     channels: Tensor
     pairs: Tensor
-    both: Tensor
-    surplus: Tensor
-    change_unit: Tensor
-    change_priced: Tensor
-    moves: Tensor
-    moved: Tensor
+    pair_shares: Tensor
+    plain_unit: Tensor
+    priced_unit: Tensor
+    compared: Tensor
+    compared_shares: Tensor
+    measured: Tensor
     windows: Tensor
-    averaged: Tensor
-    average_unit: Tensor
+    window_unit: Tensor
+    usual: Tensor
     paths: Tensor
-    path_unit: Tensor
+    path_side: Tensor
     streams: Tensor
     lags: Tensor
     frequency: Tensor
+    phase: Tensor
 
     def __init__(self, schema: StateSchema, channels: Sequence[int]) -> None:
         super().__init__()
@@ -105,37 +113,28 @@ class MarketFeatures(nn.Module):
         steps, since = nearest(offsets, _STEP_HOURS), nearest(offsets, _SINCE_HOURS)
         since = since[since > 0]
         windows = _within(_WINDOW_HOURS, offsets)
-        self.steps, self._since = steps.size - 1, since.size
-        self._averaged = [name for name in _AVERAGED if name in names]
-        self._price, self._range = names.index("log_price"), names.index("log_range")
+        self.steps = steps.size - 1
+        averaged = [name for name in _AVERAGED if name in names]
         self._interest = names.index("log_open_interest")
         self.step_features = 2 * len(names) + len(_STREAMS)
-        pairs, both, surplus, gaps = _pairs(offsets, steps, since)
-        self._keep("pairs", pairs)
-        self._keep("both", both)
-        self._keep("surplus", surplus)
-        self._keep("change_unit", _change_unit(names, gaps, self.steps))
-        self._keep("change_priced", [[float(name in _PRICED)] for name in names])
-        moves = _neighbours(offsets)
-        self._keep("moves", moves)
-        self._keep("moved", moves != 0.0)
-        gap = np.diff(offsets, append=offsets[-1] + 1.0)
-        self._keep("windows", np.stack([np.where(offsets < hours, gap, 0.0) for hours in windows], axis=1))
-        self._keep("average_unit", [[_UNIT[name]] for name in self._averaged])
-        paths = _within(_PATH_HOURS, offsets)
-        self._keep("paths", np.stack([offsets <= hours for hours in paths]))
-        self._keep("path_unit", [1.0 / np.sqrt(hours) for hours in paths])
         self._indices("channels", list(channels))
-        self._indices("averaged", [names.index(name) for name in self._averaged])
-        self._indices("streams", [names.index(name) for name in _STREAMS])
-        self._indices("lags", steps[:-1])
-        self._scale = windows.index(min(windows, key=lambda hours: abs(hours - _SCALE_HOURS)))
+        self._keep_changes(offsets, names, steps, since)
+        measured = ("log_price", "log_range", *averaged)
+        self._indices("measured", [channels[names.index(name)] for name in measured])
+        self._keep_windows(offsets, averaged, windows)
+        paths = _within(_PATH_HOURS, offsets)
+        reach = np.stack([(offsets <= hours) / np.sqrt(hours) for hours in paths])
+        self._keep("paths", np.concatenate([reach, -reach]))
+        self._keep("path_side", np.repeat([1.0, -1.0], len(paths)))
+        self._indices("streams", [channels[names.index(name)] for name in _STREAMS])
+        self._keep("lags", np.eye(offsets.size)[:, steps[:-1]])
         turns = [[2 * pi * k / 24, 0.0] for k in _DAILY] + [[0.0, 2 * pi * k / 168] for k in _WEEKLY]
-        self._keep("frequency", np.transpose(turns))
+        self._keep("frequency", np.transpose(turns + turns))
+        self._keep("phase", np.repeat([0.0, pi / 2], len(turns)))
         bands = schema.liquidation_map.bands
         self.names = (
             *(f"log_{kind}_{hours:g}h" for kind in ("volatility", "range") for hours in windows),
-            *(f"{name}_mean_{hours:g}h" for name in self._averaged for hours in windows),
+            *(f"{name}_mean_{hours:g}h" for name in averaged for hours in windows),
             *(f"{name}_since_{offsets[at]:g}h" for name in names for at in since),
             *(f"{name}_{hours:g}h" for name in ("rise_to", "fall_to") for hours in paths),
             *(f"{side}_within_{edge:g}" for side in ("longs", "shorts") for edge in bands[1:]),
@@ -147,6 +146,36 @@ class MarketFeatures(nn.Module):
 
     def _indices(self, name: str, values: Sequence[int] | NDArray[np.int64]) -> None:
         self.register_buffer(name, torch.tensor(np.asarray(values), dtype=torch.int64))
+
+    def _keep_changes(
+        self,
+        offsets: NDArray[np.float64],
+        names: Sequence[str],
+        steps: NDArray[np.int64],
+        since: NDArray[np.int64],
+    ) -> None:
+        pairs, gaps = pair_matrices(offsets, steps, since)
+        self._keep("pairs", pairs)
+        self._keep("pair_shares", shares(pairs))
+        unit = _change_unit(names, gaps, self.steps)
+        priced = np.array([[float(name in _PRICED)] for name in names])
+        self._keep("plain_unit", unit * (1.0 - priced))
+        self._keep("priced_unit", unit * priced)
+
+    def _keep_windows(
+        self,
+        offsets: NDArray[np.float64],
+        averaged: Sequence[str],
+        windows: Sequence[float],
+    ) -> None:
+        compared = np.concatenate([neighbours(offsets), against_newest(offsets.size)], axis=1)
+        self._keep("compared", compared)
+        self._keep("compared_shares", shares(compared))
+        gap = np.diff(offsets, append=offsets[-1] + 1.0)
+        self._keep("windows", np.stack([np.where(offsets < hours, gap, 0.0) for hours in windows], axis=1))
+        self._keep("window_unit", [[1.0], [_PARKINSON], *([_UNIT[name]] for name in averaged)])
+        usual = min(range(len(windows)), key=lambda at: abs(windows[at] - _SCALE_HOURS))
+        self._keep("usual", -np.eye(2 * len(windows))[:, [usual]])
 
     def forward(
         self, values: Tensor, mask: Tensor, age: Tensor, liquidation_map: Tensor, clock: Tensor
@@ -166,72 +195,75 @@ class MarketFeatures(nn.Module):
         """
         known = mask.index_select(2, self.channels)
         raw = values.index_select(2, self.channels)
-        counts = known.sum(1)
-        levels, seen = raw.sum(1) / counts.clamp(min=1.0), counts.clamp(max=1.0)
-        averages, deviations = self._windows(levels, seen)
-        scale = torch.exp(-deviations[:, :1, self._scale : self._scale + 1])
-        pair_known = torch.relu(known @ self.both - self.surplus)
-        unit = self.change_unit * (1.0 + self.change_priced * (scale - 1.0))
-        changes = ((raw @ self.pairs) * pair_known * unit[:, None]).clamp(-_CLIP, _CLIP)
-        since = changes[..., 2 * self.steps :].sum(1)
+        deviations, averages, relative = self._windows(
+            values.index_select(2, self.measured).sum(1), mask.index_select(2, self.measured).sum(1)
+        )
+        scale = torch.exp(deviations @ self.usual)
+        unit = self.plain_unit + self.priced_unit * scale.reshape(-1, 1, 1, 1)
+        pair_known = torch.floor(known @ self.pair_shares)
+        changes = ((raw @ self.pairs) * pair_known * unit).clamp(-_CLIP, _CLIP)
+        by_step, since = changes[..., : 2 * self.steps], changes[..., 2 * self.steps :].sum(1)
         since = since / pair_known[..., 2 * self.steps :].sum(1).clamp(min=1.0)
         market = [
-            deviations.flatten(1),
-            averages.flatten(1),
+            deviations,
+            averages,
             since.flatten(1),
-            self._path(levels, seen, scale[:, 0]),
+            self._path(relative, scale),
             torch.log1p(100.0 * liquidation_map).flatten(1),
-            *self._calendar(clock),
+            torch.sin(torch.addmm(self.phase, clock, self.frequency)),
         ]
         return Features(
-            self._steps(changes, known, age),
-            self._weights(raw, known),
-            torch.cat(market, 1),
-            1.0 / scale[:, 0],
+            self._steps(by_step, mask, age), self._weights(raw, known), torch.cat(market, 1), 1.0 / scale
         )
 
-    def _windows(self, levels: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """Return averages over the windows, and log volatility by squared changes and by squared ranges."""
-        price, price_seen = self._row(levels, self._price), self._row(seen, self._price)
-        moved = torch.relu(price_seen @ self.moved - 1.0)
-        squares = (price @ self.moves).square() * moved
-        ranges = self._row(levels, self._range).square() * _PARKINSON
-        averaged, known = levels.index_select(1, self.averaged), seen.index_select(1, self.averaged)
-        hours = (torch.cat([moved, price_seen, known], 1) @ self.windows).clamp(min=1.0)
-        means = (torch.cat([squares, ranges, averaged], 1) @ self.windows) / hours
-        averages = (means[:, 2:] * self.average_unit).clamp(-_CLIP, _CLIP)
-        return averages, 0.5 * torch.log(means[:, :2] + _EPSILON)
+    def _windows(self, total: Tensor, counts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """
+        Return what the windows hold of the means over venues.
 
-    def _path(self, levels: Tensor, seen: Tensor, scale: Tensor) -> Tensor:
+        Parameters
+        ----------
+        total, counts : Tensor, shape (batch, measured, offsets)
+            Sum over the venues that know it, and how many do: price, range and what is averaged.
+
+        Returns
+        -------
+        deviations : Tensor, shape (batch, 2 * windows)
+            Log volatility by squared changes and by squared ranges.
+        averages : Tensor, shape (batch, averaged * windows)
+        relative : Tensor, shape (batch, 1, offsets)
+            The price less the newest one, zero where either is not known.
+
+        """
+        offsets = total.shape[2]
+        levels, seen = total / counts.clamp(min=1.0), counts.clamp(max=1.0)
+        known = torch.floor(seen[:, :1] @ self.compared_shares)
+        compared = (levels[:, :1] @ self.compared) * known
+        moves, relative = compared[..., :offsets], compared[..., offsets:]
+        hours = torch.cat([known[..., :offsets], seen[:, 1:]], 1) @ self.windows
+        squares = [moves.square(), levels[:, 1:2].square()]
+        totals = torch.cat([*squares, levels[:, 2:]], 1) @ self.windows
+        means = (totals * self.window_unit) / hours.clamp(min=1.0)
+        deviations = 0.5 * torch.log(means[:, :2].flatten(1) + _EPSILON)
+        return deviations, means[:, 2:].flatten(1).clamp(-_CLIP, _CLIP), relative
+
+    def _path(self, relative: Tensor, scale: Tensor) -> Tensor:
         """Return how far each window's extremes lie above and below the price, shape (batch, n)."""
-        price, known = self._row(levels, self._price), self._row(seen, self._price)
-        inside = ((price - price[..., :1]) * known * known[..., :1]) * self.paths
-        extremes = torch.cat([inside.amax(2) * self.path_unit, inside.amin(2) * self.path_unit], 1)
+        extremes = (relative * self.paths).amax(2) * self.path_side
         return (extremes * scale).clamp(-_CLIP, _CLIP)
 
-    def _steps(self, changes: Tensor, known: Tensor, age: Tensor) -> Tensor:
+    def _steps(self, changes: Tensor, mask: Tensor, age: Tensor) -> Tensor:
         """Return changes and levels by step, and how fresh each stream was, newest step first."""
         batch, venues, channels, _ = changes.shape
-        flat = changes[..., : 2 * self.steps].reshape(batch, venues, 2 * channels, self.steps)
-        at = self.streams
-        old = age.index_select(2, self.channels.index_select(0, at)).index_select(3, self.lags)
-        seen = known.index_select(2, at).index_select(3, self.lags)
-        return torch.cat([flat, seen / (1.0 + old / _FRESH_HOURS)], 2)
+        seen, old = mask.index_select(2, self.streams), age.index_select(2, self.streams)
+        fresh = (seen / (1.0 + old / _FRESH_HOURS)) @ self.lags
+        return torch.cat([changes.reshape(batch, venues, 2 * channels, self.steps), fresh], 2)
 
     def _weights(self, raw: Tensor, known: Tensor) -> Tensor:
         """Return each venue's weight among those present, and its share of open interest."""
-        present = known[..., 0].amax(2, keepdim=True)
-        interest = known[:, :, self._interest, :1] * torch.exp(raw[:, :, self._interest, :1])
-        both = torch.cat([present, interest], 2).transpose(1, 2)
-        return both / both.sum(2, keepdim=True).clamp(min=_EPSILON)
-
-    def _calendar(self, clock: Tensor) -> tuple[Tensor, Tensor]:
-        angle = clock @ self.frequency
-        return torch.sin(angle), torch.cos(angle)
-
-    @staticmethod
-    def _row(values: Tensor, at: int) -> Tensor:
-        return values[:, at : at + 1]
+        now, at = known[..., 0], slice(self._interest, self._interest + 1)
+        interest = now[:, :, at] * torch.exp(raw[..., 0][:, :, at])
+        both = torch.cat([now.amax(2, keepdim=True), interest], 2)
+        return (both / both.sum(1, keepdim=True).clamp(min=_EPSILON)).transpose(1, 2)
 
 
 class Standardiser(nn.Module):
@@ -255,43 +287,9 @@ class Standardiser(nn.Module):
         return ((values - self.shift) * self.scale).clamp(-5.0, 5.0)
 
 
-def nearest(offsets: NDArray[np.float64], hours: Sequence[float]) -> NDArray[np.int64]:
-    """Return the indices of the offsets nearest to `hours`, each once, ascending."""
-    return np.unique(np.abs(offsets[:, None] - np.asarray(hours)).argmin(axis=0))
-
-
 def _within(hours: Sequence[float], offsets: NDArray[np.float64]) -> list[float]:
     """Return the windows that the look-back reaches, at least the shortest."""
     return [each for each in hours if each <= offsets[-1]] or [float(offsets[-1])]
-
-
-def _pairs(
-    offsets: NDArray[np.float64], steps: NDArray[np.int64], since: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """
-    Return the matrix from samples to differences and levels, and what tells whether they are known.
-
-    Columns are the changes over each step, the level at each step and the changes since `since`.
-
-    Returns
-    -------
-    pairs, both : float64 array, shape (offsets, columns)
-        Weights of the samples; where a sample takes part.
-    surplus : float64 array, shape (columns,)
-        A column is known when more than this many of its samples are.
-    gaps : float64 array, shape (columns,)
-        Hours between the two samples, one for a level.
-
-    """
-    newer = np.concatenate([steps[:-1], steps[:-1], np.zeros_like(since)])
-    older = np.concatenate([steps[1:], steps[:-1], since])
-    columns = np.arange(newer.size)
-    single = newer == older
-    pairs = np.zeros((offsets.size, newer.size))
-    pairs[newer, columns] = 1.0
-    pairs[older[~single], columns[~single]] -= 1.0
-    gaps = np.where(single, 1.0, offsets[older] - offsets[newer])
-    return pairs, np.abs(pairs), np.where(single, 0.0, 1.0), gaps
 
 
 def _change_unit(names: Sequence[str], gaps: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
@@ -302,11 +300,3 @@ def _change_unit(names: Sequence[str], gaps: NDArray[np.float64], steps: int) ->
     bare = np.array([name in _NO_LEVEL for name in names])
     factor[bare, steps : 2 * steps] = 0.0
     return factor
-
-
-def _neighbours(offsets: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the matrix from samples to changes between neighbours per square-root hour; the last is none."""
-    out = np.zeros((offsets.size, offsets.size))
-    for at, gap in enumerate(np.diff(offsets)):
-        out[at, at], out[at + 1, at] = 1.0 / np.sqrt(gap), -1.0 / np.sqrt(gap)
-    return out

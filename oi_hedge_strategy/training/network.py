@@ -60,11 +60,9 @@ class HybridReader(nn.Module):
         """Return the recurrent state after the newest step, shape (batch, hidden)."""
         batch, venues, features, length = steps.shape
         maps = self.first(steps.reshape(batch * venues, features, length))
-        width = maps.shape[1]
-        maps = torch.relu(maps.reshape(batch, venues, width, -1) + self._names(batch, venues))
-        maps = torch.relu(self.second(maps.reshape(batch * venues, width, -1)))
+        maps = torch.relu(self.second(torch.relu(maps + self._names(batch))))
         pooled = weights @ maps.reshape(batch, venues, -1)
-        sequence = pooled.reshape(batch, 2 * width, -1).permute(2, 0, 1)
+        sequence = pooled.reshape(batch, 2 * maps.shape[1], -1).permute(2, 0, 1)
         state: Tensor = self.recurrence(sequence.flip(0))[1][0]
         return state
 
@@ -73,11 +71,13 @@ class HybridReader(nn.Module):
         with torch.no_grad():
             self.names[~seen] = self.anonymous
 
-    def _names(self, batch: int, venues: int) -> Tensor:
+    def _names(self, batch: int) -> Tensor:
+        """Return the embedding of each venue of each sample, shape (batch * venues, width, 1)."""
+        names = self.names.repeat(batch, 1, 1)
         if not self.training:
-            return self.names
-        forgotten = torch.rand(batch, venues, 1, 1, device=self.names.device) < self._anonymity
-        return torch.where(forgotten, self.anonymous, self.names)
+            return names
+        forgotten = torch.rand(len(names), 1, 1, device=names.device) < self._anonymity
+        return torch.where(forgotten, self.anonymous, names)
 
 
 class LSTMReader(nn.Module):
@@ -256,6 +256,6 @@ class CalibratedForecast(nn.Module):
         given = self.network.features(values, mask, age, liquidation_map, clock)
         logits, quantiles, _ = self.network(given.steps, given.weights, given.market)
         probability = torch.sigmoid(self.slope * logits + self.intercept)
-        quantiles = quantiles * (given.volatility * self.roots)[:, None, None, None]
+        quantiles = quantiles * (given.volatility * self.roots).reshape(-1, 1, 1, 1, len(self.roots))
         expected = torch.relu(quantiles.mean(2))
         return torch.cat([probability[:, None], expected], 1), quantiles
