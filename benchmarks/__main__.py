@@ -35,6 +35,8 @@ def main(catalog: Path | None, model: Path | None, rounds: int) -> None:
     click.echo(
         f"  run the model       {inference.predict[0]:10.0f} us p50 {inference.predict[1]:8.0f} us p99"
     )
+    click.echo(f"  and once more       {inference.again[0]:10.0f} us p50 {inference.again[1]:8.0f} us p99")
+    click.echo(f"  sum(range(1000))    {inference.loop[0]:10.0f} us p50 {inference.loop[1]:8.0f} us p99")
     click.echo(f"  feed one event      {inference.feed:10.1f} us")
     click.echo(f"{ROWS:,} rows of open interest: into the catalog {stored.write:.1f} s (plain Parquet "
                f"{stored.plain_write:.1f} s), out as columns {stored.read_columns:.1f} s (plain "
