@@ -7,6 +7,8 @@ RUN := .venv/bin
 OUT ?= out
 ARGS ?=
 
+unexport PYTHONDONTWRITEBYTECODE  # the packages are compiled once, not at every start
+
 .PHONY: backtest test lint types bench lock clean
 
 backtest: .venv/.run
