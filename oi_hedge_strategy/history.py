@@ -15,6 +15,7 @@ from oi_hedge_catalog import store
 from oi_hedge_catalog.errors import CatalogError
 from oi_hedge_catalog.series import BarSeries
 from oi_hedge_catalog.types import options_id, wallet_id
+from oi_hedge_catalog.writer import iso
 from oi_hedge_strategy.cascades import HourlyMarket
 from oi_hedge_strategy.state import MarketState, Snapshot, Stream
 from oi_hedge_strategy.state.schema import NANOSECONDS_PER_HOUR
@@ -193,7 +194,10 @@ def load_history(
     sizes = {i: len(bars[i]) for i in bars if not is_spot(instruments[i])}
     interest_ids = [i for i in store.open_interest_ids(catalog) if i in instruments]
     if not sizes or not any(sizes.values()):
-        raise CatalogError(f"{catalog.path}: no hourly bars of a {asset} perpetual; ingest some first")
+        before = f" before {iso(end_ns)}" if end_ns is not None else ""
+        raise CatalogError(
+            f"{catalog.path}: no hourly bars of a perpetual of {asset}{before}; ingest some first"
+        )
     if not interest_ids:
         raise CatalogError(f"{catalog.path}: no open interest of {asset}: the forecast needs it; ingest some")
     chosen = reference if reference is not None else max(sizes, key=lambda i: (sizes[i], str(i)))

@@ -178,4 +178,4 @@ def test_the_command_prints_the_forecast_and_writes_a_page(catalog, tmp_path):
     page = (tmp_path / "out" / PAGE_NAME).read_text()
     assert "SIMULATED MARKET" in page and "Where leverage would be liquidated" in page
     assert loaded_by(page) == []
-    assert "no hourly bars of a XYZ perpetual" in refuse(*command, "--asset", "XYZ")
+    assert "no hourly bars of a perpetual of XYZ" in refuse(*command, "--asset", "XYZ")
