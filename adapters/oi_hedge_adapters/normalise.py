@@ -192,7 +192,7 @@ def _liquidation(reading: Reading, fields: LiquidationFields) -> LiquidationReco
     side = _look_up(reading.payload, fields.side)
     if size is None or not price or not time_ns or side in (None, ""):
         raise reading.error(f"a liquidation lacks size, price, side or time: {reading.payload!r}")
-    is_long = size > 0.0 if fields.long_when == "+" else str(side) == fields.long_when
+    is_long = float(side) > 0.0 if fields.long_when == "+" else str(side) == fields.long_when
     left = _signed(reading, fields.left) if fields.left else None
     amount = liquidated_coins(reading, fields, abs(size) - abs(left or 0.0), price)
     long, short = (amount, 0.0) if is_long else (0.0, amount)
@@ -303,7 +303,9 @@ def _look_up(payload: Any, path: str) -> Any:
 
 
 def _minutes(interval: Any) -> int | None:
-    """Return the minutes of ccxt's interval, ``8h`` or ``30m``."""
+    """Return the minutes of ccxt's interval, ``8h`` or ``30m``, or milliseconds where it knows no name."""
     if not isinstance(interval, str) or not interval[:-1].replace(".", "", 1).isdigit():
         return None
+    if interval.isdigit():
+        return round(int(interval) / 60_000) or None
     return round(float(interval[:-1]) * {"m": 1, "h": 60, "d": 1440}.get(interval[-1], 0)) or None

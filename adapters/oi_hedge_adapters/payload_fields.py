@@ -82,11 +82,25 @@ class LiquidationFields:
 
 @dataclass(frozen=True, slots=True)
 class LongShortField:
-    """Where a payload carries the long share of accounts, or long over short where `is_ratio`."""
+    """
+    Where a payload carries the long share of accounts.
+
+    Parameters
+    ----------
+    path : str
+        Path of the share.
+    time : TimeField
+        Where its time is.
+    is_ratio : bool, default False
+        Whether it is long over short instead.
+    finest : str
+        What the venue calls five minutes.
+    """
 
     path: str
     time: TimeField
     is_ratio: bool = False
+    finest: str = "5m"
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,15 +87,19 @@ class InstrumentReader:
         """Return the funding rate of a venue that has it by itself."""
         market = await self._connection.market(self.symbol)
         structure = await self._connection.call("fetch_funding_rate", self.symbol)
+        if method := self._row.funding.intervals_method:
+            listed = await self._connection.call(method, [self.symbol])
+            structure = {**structure, "interval": listed.get(self.symbol, {}).get("interval")}
         return [normalise.unified_funding_rate(self._reading(market, structure))]
 
     async def long_short(self) -> Sequence[Data]:
         """Return the latest long/short ratio."""
         market = await self._connection.market(self.symbol)
+        method = "fetch_long_short_ratio_history"
         if self._row.ccxt_id == "gate":
-            rows = await self._connection.call("fetch_open_interest_history", self.symbol, "5m", None, 1)
-        else:
-            rows = await self._connection.call("fetch_long_short_ratio_history", self.symbol, "5m", None, 1)
+            method = "fetch_open_interest_history"
+        step = self._row.long_short.finest if self._row.long_short else ""
+        rows = await self._connection.call(method, self.symbol, step, None, 1)
         if not rows:
             raise UnreachableError(f"{self._row.title}: {self._id}: no long/short ratio was sent")
         latest = max(rows, key=lambda row: row["timestamp"] or 0)

@@ -43,6 +43,7 @@ LARGE_VENUES = (
             480,
             "8 h by default; 1 h after a settlement at cap or floor, back to 4 h after 16 periods with "
             "abs(rate) <= 0.025 %; fundingInfo names the contracts that differ",
+            intervals_method="fetch_funding_intervals",
         ),
         price_method="fetch_funding_rate",
         market_types=("linear",),
@@ -77,7 +78,11 @@ LARGE_VENUES = (
         cadence_secs=5.0,
         publication_lag_secs=5.0,
         requests_per_second=20.0,
-        funding=_EIGHT_HOURS,
+        funding=FundingRule(
+            480,
+            "8 h by default; fundingInfo names the contracts that differ",
+            intervals_method="fetch_funding_intervals",
+        ),
         price_method="fetch_funding_rate",
         market_types=("inverse",),
         liquidation=LiquidationFields("z", "ap", "S", "SELL", "T", Unit.CONTRACTS),
@@ -112,13 +117,14 @@ LARGE_VENUES = (
         method="watch_ticker",
         market_types=("linear", "inverse"),
         liquidation=LiquidationFields("v", "p", "S", "Buy", "T"),
-        long_short=LongShortField("buyRatio", TimeField("timestamp")),
+        long_short=LongShortField("buyRatio", TimeField("timestamp"), finest="5min"),
         funding_fields=FundingFields("fundingRate", TimeField("nextFundingTime"), "fundingIntervalHour"),
         live=frozenset({_OI, _FUNDING, _LIQUIDATIONS, _LONG_SHORT}),
         history_of=frozenset({_OI, _FUNDING, _LONG_SHORT}),
         history=History(("5m", "15m", "30m", "1h", "4h", "1d"), 200, "launch"),
         quirks=(
-            Quirk("v5", "openInterest counts both sides, singleOpenInterest one; v3 was one", "documented"),
+            Quirk("v5", "openInterest counts both sides; v3 was one", "documented"),
+            Quirk("2026-06-11", "singleOpenInterest counts one side, beside openInterest", "documented"),
             Quirk("always", "open interest may lag in extreme markets", "documented"),
             Quirk("always", "allLiquidation sends every liquidation, every 500 ms", "documented"),
             Quirk("always", "allLiquidation names the side of the position: Buy is a long", "documented"),
@@ -148,7 +154,7 @@ LARGE_VENUES = (
         method="watch_ticker",
         market_types=("linear", "inverse"),
         liquidation=LiquidationFields("v", "p", "S", "Buy", "T", Unit.USD),
-        long_short=LongShortField("buyRatio", TimeField("timestamp")),
+        long_short=LongShortField("buyRatio", TimeField("timestamp"), finest="5min"),
         funding_fields=FundingFields("fundingRate", TimeField("nextFundingTime"), "fundingIntervalHour"),
         live=frozenset({_OI, _FUNDING, _LIQUIDATIONS, _LONG_SHORT}),
         history_of=frozenset({_OI, _FUNDING, _LONG_SHORT}),
@@ -177,7 +183,7 @@ LARGE_VENUES = (
         cadence_secs=3.0,
         publication_lag_secs=5.0,
         requests_per_second=9.0,
-        funding=FundingRule(480, "per contract: nextFundingTime - fundingTime of the payload"),
+        funding=FundingRule(480, "per contract: nextFundingTime - fundingTime of the payload", until="after"),
         liquidation=LiquidationFields("sz", "bkPx", "side", "sell", "ts", Unit.CONTRACTS, rows="details"),
         long_short=LongShortField("longShortRatio", TimeField("timestamp"), is_ratio=True),
         live=frozenset({_OI, _FUNDING, _LIQUIDATIONS, _LONG_SHORT}),
@@ -188,6 +194,7 @@ LARGE_VENUES = (
             Quirk("always", "ccxt's nextFundingRate is two periods ahead", "ccxt"),
             Quirk("always", "liquidations: one update a second and contract at most", "documented"),
             Quirk("always", "ccxt keeps the first of a message's liquidations, we read all", "ccxt"),
+            Quirk("always", "funding history is newest first; ccxt bounds its start only, we both", "ccxt"),
         ),
     ),
     VenueRow(
@@ -211,7 +218,7 @@ LARGE_VENUES = (
         cadence_secs=3.0,
         publication_lag_secs=5.0,
         requests_per_second=9.0,
-        funding=FundingRule(480, "per contract: nextFundingTime - fundingTime of the payload"),
+        funding=FundingRule(480, "per contract: nextFundingTime - fundingTime of the payload", until="after"),
         liquidation=LiquidationFields("sz", "bkPx", "side", "sell", "ts", Unit.CONTRACTS, rows="details"),
         long_short=LongShortField("longShortRatio", TimeField("timestamp"), is_ratio=True),
         live=frozenset({_OI, _FUNDING, _LIQUIDATIONS, _LONG_SHORT}),
@@ -236,7 +243,11 @@ LARGE_VENUES = (
         publication_lag_secs=1.0,
         requests_per_second=20.0,
         funding=FundingRule(
-            480, "continuous, quoted per 8 h, nothing within a dead band of 0.025 % either way", 480
+            480,
+            "continuous, quoted per 8 h, nothing within a dead band of 0.025 % either way; history is what "
+            "was paid over each hour",
+            settled_minutes=60,
+            settled_rate="interest_1h",
         ),
         method="watch_ticker",
         funding_fields=FundingFields("current_funding"),
@@ -245,6 +256,7 @@ LARGE_VENUES = (
         quirks=(
             Quirk("always", "open interest in USD; ccxt fills its value only", "recorded"),
             Quirk("always", "ccxt's fetchLiquidations asks for bankruptcies: not used", "ccxt"),
+            Quirk("always", "funding history: ccxt takes interest_8h of each hour, we interest_1h", "ccxt"),
         ),
     ),
     VenueRow(

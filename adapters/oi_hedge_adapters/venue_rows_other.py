@@ -36,7 +36,10 @@ OTHER_VENUES = (
         funding_fields=FundingFields("funding"),
         live=frozenset({_OI, _FUNDING}),
         history_of=frozenset({_FUNDING}),
-        quirks=(Quirk("always", "no time stamp: the time of receipt is taken", "recorded"),),
+        quirks=(
+            Quirk("always", "no time stamp: the time of receipt is taken", "recorded"),
+            Quirk("always", "said to count longs and shorts; taken as one side: level unsure", "reported"),
+        ),
     ),
     VenueRow(
         key="gate",
@@ -59,7 +62,7 @@ OTHER_VENUES = (
         funding=FundingRule(480, "per contract: funding_interval"),
         method="watch_ticker",
         liquidation=LiquidationFields(
-            "size", "fill_price", "size", "+", "time", Unit.CONTRACTS, _SECOND_NS, left="left"
+            "order_size", "fill_price", "size", "+", "time", Unit.CONTRACTS, _SECOND_NS, left="left"
         ),
         long_short=LongShortField("lsr_account", TimeField("time", _SECOND_NS), is_ratio=True),
         live=frozenset({_OI, _FUNDING, _LIQUIDATIONS, _LONG_SHORT}),
@@ -68,7 +71,17 @@ OTHER_VENUES = (
         quirks=(
             Quirk("always", "a history row's time is the start of the step that its value ends", "recorded"),
             Quirk("always", "contract_stats carries liquidation USD and long/short ratios too", "recorded"),
-            Quirk("always", "liquidations count the position: below zero is a short", "ccxt"),
+            Quirk(
+                "always",
+                "liquidation: size is the position, below zero a short; order_size is what this order closes",
+                "documented",
+            ),
+            Quirk(
+                "always",
+                "open interest is said to count longs and shorts, a contract's position_size "
+                "one side; taken as one side: level unsure",
+                "reported",
+            ),
             Quirk("always", "ccxt asks liquidations from milliseconds, the venue takes seconds", "ccxt"),
             Quirk("always", "live: the ticker's total_size; it has no time of its own", "ccxt"),
         ),
@@ -145,12 +158,12 @@ OTHER_VENUES = (
         cadence_secs=5.0,
         publication_lag_secs=5.0,
         requests_per_second=20.0,
-        funding=FundingRule(480, "per contract: fundInterval"),
+        funding=FundingRule(480, "per contract: fundingRateInterval of the payload", numbers_pages=True),
         method="watch_ticker",
         long_short=LongShortField("longShortAccountRatio", TimeField("ts"), is_ratio=True),
-        funding_fields=FundingFields("fundingRate", TimeField("nextFundingTime")),
         live=frozenset({_OI, _FUNDING, _LONG_SHORT}),
         history_of=frozenset({_FUNDING, _LONG_SHORT}),
+        quirks=(Quirk("always", "the ticker's funding lacks its interval: asked by itself", "documented"),),
     ),
     VenueRow(
         key="kucoin",
@@ -181,17 +194,17 @@ OTHER_VENUES = (
         ccxt_id="htx",
         ccxt_symbol_form="{base}/{quote}:{quote}",
         open_interest=(
-            OpenInterestField("volume", Unit.BASE, when=("amount_type", "2")),
-            OpenInterestField("amount", Unit.BASE),
-            OpenInterestField("value", Unit.USD),
-            OpenInterestField("volume", Unit.CONTRACTS, when=("amount_type", "1")),
+            OpenInterestField("volume", Unit.BASE, sides=2, when=("amount_type", "2")),
+            OpenInterestField("amount", Unit.BASE, sides=2),
+            OpenInterestField("value", Unit.USD, sides=2),
+            OpenInterestField("volume", Unit.CONTRACTS, sides=2),
         ),
         time_fields=(TimeField("ts"),),
         transport=Transport.POLL,
         cadence_secs=5.0,
         publication_lag_secs=5.0,
         requests_per_second=10.0,
-        funding=_EIGHT_HOURS,
+        funding=FundingRule(480, "8 h by default, per contract; read from the payload", until="end_time"),
         market_types=("linear",),
         liquidation=LiquidationFields(
             "volume", "bankrupt_price", "position_side", "long", "liquidation_time", Unit.CONTRACTS
@@ -200,6 +213,7 @@ OTHER_VENUES = (
         history_of=frozenset({_OI, _FUNDING, _LIQUIDATIONS}),
         history=History(("1h", "4h", "12h", "1d"), 200, "200 rows", None, pages_backward=True),
         quirks=(
+            Quirk("always", "open interest is the sum of both buy and sell sides", "documented"),
             Quirk("always", "history rows carry coin in volume when amount_type is 2, as ccxt asks", "ccxt"),
             Quirk("always", "history has no start: only the latest rows can be asked", "ccxt"),
         ),

@@ -76,16 +76,28 @@ class FundingRule:
     Parameters
     ----------
     interval_minutes : int
-        The usual interval; what a payload says of an instrument has precedence.
+        The usual interval of a live rate; what a payload says of an instrument has precedence.
     text : str
         The rule in words.
-    quoted_minutes : int, optional
-        The interval that the published rate is quoted for where it is not `interval_minutes`.
+    settled_minutes : int, optional
+        The usual interval of a rate in history where it is not `interval_minutes`.
+    settled_rate : str
+        The field of a row of history that has the rate of `settled_minutes` where ccxt takes another.
+    until : str
+        What the venue calls the end of a page of history.
+    numbers_pages : bool, default False
+        Whether history is paged by number from the newest rows on, instead of by time.
+    intervals_method : str
+        The ccxt method that lists the contracts of another interval, where no other payload says it.
     """
 
     interval_minutes: int
     text: str
-    quoted_minutes: int | None = None
+    settled_minutes: int | None = None
+    settled_rate: str = ""
+    until: str = "until"
+    numbers_pages: bool = False
+    intervals_method: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,17 @@
 """History of one instrument in pages through ccxt, to fill a look-back before the first forecast."""
 
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
+import numpy as np
 from nautilus_trader.model.data import FundingRateUpdate
 from nautilus_trader.model.identifiers import InstrumentId
 
 from oi_hedge_adapters import normalise
 from oi_hedge_adapters.connection import RefusedError, VenueConnection
 from oi_hedge_adapters.normalise import Reading
+from oi_hedge_adapters.settlements import settled_minutes
 from oi_hedge_adapters.venues import Feed, Unit, VenueRow
 from oi_hedge_catalog.types import OpenInterestUpdate
 
@@ -84,8 +87,7 @@ async def funding_history(
     """
     Return the funding that was settled with `start_ns` <= `ts_event` and `ts_init` <= `end_ns`, by time.
 
-    The interval of a rate is its distance from the one before, of the first the venue's usual one; where
-    funding is continuous, it is what the rate is quoted for.
+    The interval of a rate is found from its distance to its neighbours, see `settled_minutes`.
 
     Raises
     ------
@@ -98,23 +100,42 @@ async def funding_history(
         raise RefusedError(f"{row.title} has no history of funding rates")
     symbol = row.ccxt_symbol(instrument_id)
     await connection.market(symbol)
-    rates: dict[int, Decimal] = {}
-    for since, until in windows(start_ns, end_ns, _FUNDING_PAGE * _HOUR_MS):
-        page = await connection.call_patiently(
-            "fetch_funding_rate_history", symbol, since, _FUNDING_PAGE, {"until": until}
-        )
-        for entry in page:
-            rates[int(entry["timestamp"]) * _MILLISECOND_NS] = Decimal(str(entry["fundingRate"]))
+    rates = await _settlements(connection, row, symbol, start_ns, end_ns)
+    times = np.array(sorted(rates), np.int64)
     lag_ns = round(row.publication_lag_secs * 1e9)
-    found, before = [], None
-    for time in sorted(rates):
-        minutes = row.funding.interval_minutes if before is None else round((time - before) / _MINUTE_NS)
-        before = time
-        due = None if row.funding.quoted_minutes else time + minutes * _MINUTE_NS
-        if start_ns <= time and time + lag_ns <= end_ns:
-            interval = row.funding.quoted_minutes or minutes
-            found.append(FundingRateUpdate(instrument_id, rates[time], time, time + lag_ns, interval, due))
-    return found
+    return [
+        FundingRateUpdate(
+            instrument_id, rates[time], time, time + lag_ns, minutes, time + minutes * _MINUTE_NS
+        )
+        for time, minutes in zip(times.tolist(), settled_minutes(times, row.funding).tolist(), strict=True)
+        if start_ns <= time and time + lag_ns <= end_ns
+    ]
+
+
+async def _settlements(
+    connection: VenueConnection, row: VenueRow, symbol: str, start_ns: int, end_ns: int
+) -> dict[int, Decimal]:
+    """Return the rates by the time of their settlement, UNIX nanoseconds."""
+    rates: dict[int, Decimal] = {}
+
+    def keep(page: list[dict[str, Any]]) -> None:
+        for entry in page:
+            field = row.funding.settled_rate
+            rate = entry["info"][field] if field else entry["fundingRate"]
+            rates[int(entry["timestamp"]) * _MILLISECOND_NS] = Decimal(str(rate))
+
+    method, size = "fetch_funding_rate_history", _FUNDING_PAGE
+    if row.funding.numbers_pages:
+        for number in count(1):
+            page = await connection.call_patiently(method, symbol, None, size, {"pageNo": number})
+            keep(page)
+            if len(page) < size or min(rates) < start_ns:
+                break
+        return rates
+    for since, until in windows(start_ns, end_ns, (size - 1) * _HOUR_MS):
+        bounds = {row.funding.until: until + 1}  # a millisecond more, since some venues leave the ends out
+        keep(await connection.call_patiently(method, symbol, since - 1, size, bounds))
+    return rates
 
 
 async def _opens(

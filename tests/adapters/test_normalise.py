@@ -165,13 +165,13 @@ RECORDED = [
         9876.432 * 29538.28,
         NOW,
     ),
-    (  # 288,491 contracts of 10 coins
+    (  # 288,491 contracts of 10 coins, buyers and sellers added up
         "huobi/cmp_linear_swap_open_interest.json",
         "data/0",
         "MANA-USDT.HTX",
         {},
-        2884910.0,
-        2788265.515,
+        2884910.0 / 2,
+        2788265.515 / 2,
         NOW,
     ),
     (
@@ -208,9 +208,9 @@ DOCUMENTED = [
     ("ETHUSDTM.KUCOIN", {"symbol": "ETHUSDTM", "openInterest": "8053960", "ts": 1774007467050},
      {"contract_size": 0.01}, 80539.6, None, 1774007467050 * MS),
     ("BTC-USDT.HTX", {"volume": "4385.435", "amount_type": "2", "ts": "1648220400000",
-     "value": "194059884.185"}, {}, 4385.435, 194059884.185, 1648220400000 * MS),
+     "value": "194059884.185"}, {}, 4385.435 / 2, 194059884.185 / 2, 1648220400000 * MS),
     ("BTC-USDT.HTX", {"volume": "5000", "amount_type": "1", "ts": "1648220400000"},
-     {"contract_size": 0.001}, 5.0, None, 1648220400000 * MS),
+     {"contract_size": 0.001}, 2.5, None, 1648220400000 * MS),
     ("BTC_USDT-PERP.GATE", {"contract": "BTC_USDT", "total_size": "32323904", "mark_price": "6531"},
      {"contract_size": 0.0001}, 3232.3904, 3232.3904 * 6531, NOW),
     ("BTCUSD-PERP.BINANCE", {"sumOpenInterest": "13069401", "sumOpenInterestValue": "15796.96988405",
@@ -315,6 +315,12 @@ def test_unified_funding_rate_keeps_the_interval_of_the_venue():
     assert (update.ts_event, update.next_funding_ns) == (NOW, NOW + 4 * 3600 * 10**9)
 
 
+def test_interval_that_ccxt_has_no_name_for_is_milliseconds():
+    structure = {"fundingRate": 0.0001, "interval": "7200000"}
+
+    assert normalise.unified_funding_rate(reading("ETHUSDTM.KUCOIN", structure)).interval == 120
+
+
 def test_usual_interval_stands_in_where_the_venue_says_none():
     update = normalise.unified_funding_rate(reading("ETHUSDT-PERP.BINANCE", {"fundingRate": 0.0}))
 
@@ -358,8 +364,10 @@ LIQUIDATIONS = [
         {"bkPx": "2000", "posSide": "long", "side": "sell", "sz": "13", "ts": "9"},
         {"bkPx": "2010", "posSide": "short", "side": "buy", "sz": "5", "ts": "10"},
      ]}, 0.1, [(1.3, 0.0, 2000.0, 9), (0.0, 0.5, 2010.0, 10)]),
-    ("BTC_USDT-PERP.GATE", {"size": -165, "left": 5, "fill_price": "28070", "time": 1696736132}, 0.0001,
-     [(0.0, 0.016, 28_070.0, 1696736132000)]),
+    ("BTC_USDT-PERP.GATE", {"size": -165, "order_size": 65, "left": 5, "fill_price": "28070",
+     "time": 1696736132}, 0.0001, [(0.0, 0.006, 28_070.0, 1696736132000)]),
+    ("BTC_USDT-PERP.GATE", {"size": 600, "order_size": -600, "left": 0, "fill_price": "3424",
+     "time": 1548654951}, 0.0001, [(0.06, 0.0, 3424.0, 1548654951000)]),
     ("BTC-USDT.HTX", {"liquidation_time": "1781849094165", "side": "buy", "position_side": "short",
      "volume": "2", "amount": "2", "bankrupt_price": "62978.5"}, 0.001,
      [(0.0, 0.002, 62_978.5, 1781849094165)]),

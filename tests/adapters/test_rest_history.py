@@ -14,7 +14,7 @@ from support.command import digest, refuse, succeed
 
 from oi_hedge_adapters.history.rest import Kind, RestRequest
 from oi_hedge_adapters.history.rest_sources import rest_sources
-from oi_hedge_adapters.venues import ROWS, Feed
+from oi_hedge_adapters.venues import ROWS, Feed, find_row
 from oi_hedge_catalog import store
 from oi_hedge_catalog.errors import DataError
 
@@ -112,6 +112,43 @@ def test_every_venue_that_has_history_gives_it(row, exchanges, tmp_path):
     if row.history:
         np.testing.assert_allclose(series.quantity, [level(at // 10**6) for at in series.ts_event])
         assert len(series) == 48
+
+
+NEWEST_FIRST = ["okx-linear", "bitget", "htx", "dydx"]
+
+
+@pytest.mark.parametrize("key", NEWEST_FIRST)
+def test_funding_of_many_pages_is_complete_where_the_venue_gives_the_newest_first(key, exchanges, tmp_path):
+    row = find_row(key)
+    days = 10 if key == "dydx" else 60
+    wanted = request_of(exchanges, tmp_path, str(row.example), row.ccxt_id, start_ns=END - days * 24 * HOUR)
+
+    (source,) = rest_sources(wanted, [Kind.FUNDING], tmp_path / "catalog")
+
+    funding = source.load().series
+    step = row.funding.interval_minutes // 60 * HOUR
+    assert funding.ts_event.tolist() == [at for at in range(wanted.start_ns, END, HOUR) if at % step == 0]
+    assert set(funding.interval) == {row.funding.interval_minutes}
+    assert set(funding.rate) == {0.0001}
+
+
+def test_continuous_funding_is_what_was_paid_over_each_hour(exchanges, tmp_path):
+    wanted = request_of(exchanges, tmp_path, "ETH-PERPETUAL.DERIBIT", "deribit", start_ns=END - 48 * HOUR)
+
+    (source,) = rest_sources(wanted, [Kind.FUNDING], tmp_path / "catalog")
+
+    funding = source.load().series
+    assert set(np.diff(funding.ts_event)) == {HOUR}
+    assert set(funding.interval) == {60}
+    np.testing.assert_allclose(funding.rate, 0.0001 / 8)
+
+
+def test_history_that_begins_later_than_asked_is_told(take, exchanges):
+    exchanges["okx"].state.listed_ms = (END - 5 * 24 * HOUR) // 10**6
+
+    text = take("--kind", "funding", instrument="ETH-USDT-SWAP.OKX", exchange="okx")
+
+    assert f"OKX linear has no funding before {iso(END - 5 * 24 * HOUR)[:10]}" in text
 
 
 def test_running_twice_adds_nothing_and_asks_for_the_last_page_only(take, exchanges, tmp_path):

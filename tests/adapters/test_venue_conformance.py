@@ -44,11 +44,22 @@ async def read_everything(row, exchanges):
             found["history"] = await open_interest_history(connection, row, row.example, start, now)
         if Feed.FUNDING in row.history_of:
             found["past_funding"] = await funding_history(connection, row, row.example, start, now)
+        exchanges[row.ccxt_id].state.funding_hours = 4
+        if Feed.FUNDING in row.live:
+            found["every_4h"] = await newest_funding(row, reader)
         exchanges[row.ccxt_id].state.halted = True
         found["halted"] = await reader.status()
         return found
     finally:
         await connection.close()
+
+
+async def newest_funding(row, reader):
+    """Read until messages that were under way have passed."""
+    found = []
+    for _ in range(20 if row.funding_fields else 1):
+        found = await (reader.open_interest() if row.funding_fields else reader.funding())
+    return found[-1]
 
 
 async def refusal(asked):
@@ -110,6 +121,14 @@ def test_funding_has_rate_and_interval(row, found):
         assert update.next_funding_ns > AT_MS * 10**6
 
 
+@pytest.mark.parametrize("row", [r for r in LIVE if Feed.FUNDING in r.live], ids=lambda row: row.key)
+def test_interval_is_the_contract_s_own_where_the_venue_has_several(row, found):
+    has_one = row.key == "deribit-perpetual" or row.funding.interval_minutes == 60
+    expected = row.funding.interval_minutes if has_one else 240
+
+    assert found[row.key]["every_4h"].interval == expected
+
+
 @pytest.mark.parametrize("row", [r for r in LIVE if Feed.LONG_SHORT in r.live], ids=lambda row: row.key)
 def test_three_of_five_accounts_are_long(row, found):
     (ratio,) = found[row.key]["long_short"]
@@ -150,8 +169,11 @@ def test_funding_history_is_ordered_and_complete(row, found):
     hourly = row.key in ("deribit-perpetual", "hyperliquid", "kraken-linear", "kraken-inverse", "dydx")
     assert len(updates) in ((DAYS * 24 - 1, DAYS * 24) if hourly else (DAYS * 3,))
     assert [u.ts_event for u in updates] == sorted({u.ts_event for u in updates})
-    assert {Decimal(str(u.rate)) for u in updates} == {Decimal("0.0001")}
-    assert {u.interval for u in updates} == {row.funding.interval_minutes}
+    of_8h = [u.rate * 480 / u.interval for u in updates]
+    usual = 0.0001 * (1 if row.key == "deribit-perpetual" or not hourly else 8)
+    assert [float(rate) for rate in of_8h] == pytest.approx([usual] * len(updates))
+    assert {u.interval for u in updates} == {60 if hourly else 480}
+    assert {u.next_funding_ns - u.ts_event for u in updates} == {HOUR_NS * (1 if hourly else 8)}
 
 
 @each_row

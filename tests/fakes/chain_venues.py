@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
-from fakes.state import HOUR_MS, FakeState, FakeVenue, iso, steps
+from fakes.state import HOUR_MS, FakeState, FakeVenue, iso, newest, steps
 
 # Hyperliquid: no time stamps
 
@@ -76,7 +77,9 @@ def _dydx_markets(state: FakeState, query: dict[str, Any]) -> Any:
 
 
 def _dydx_funding(state: FakeState, query: dict[str, Any]) -> Any:
-    times = steps({}, "since", "until", "limit", HOUR_MS, 1000)
+    until = datetime.fromisoformat(query["effectiveBeforeOrAt"]).timestamp()
+    bounds = {**query, "before": round(until * 1000) + 1}
+    times = newest(bounds, "", "before", "limit", HOUR_MS, 1000)
     rate, price = str(state.rate), str(state.price)
     rows = [
         {"ticker": "ETH-USD", "rate": rate, "price": price, "effectiveAt": iso(at)} for at in reversed(times)

@@ -107,6 +107,22 @@ def _binance_ratio(state: FakeState, query: dict[str, Any]) -> Any:
     ]
 
 
+def _binance_intervals(inverse: bool) -> Answer:
+    """Answer with the contracts whose interval is not the usual one."""
+
+    def answer(state: FakeState, query: dict[str, Any]) -> Any:
+        row = {
+            "symbol": _binance_symbol(inverse),
+            "adjustedFundingRateCap": "0.02500000",
+            "adjustedFundingRateFloor": "-0.02500000",
+            "fundingIntervalHours": state.funding_hours,
+            "disclaimer": False,
+        }
+        return [] if state.funding_hours == 8 else [row]
+
+    return answer
+
+
 def _binance_funding(inverse: bool) -> Answer:
     def answer(state: FakeState, query: dict[str, Any]) -> Any:
         times = steps(query, "startTime", "endTime", "limit", 8 * HOUR_MS, 1000)
@@ -150,6 +166,7 @@ def _binance(inverse: bool) -> FakeVenue:
             f"{root}/openInterest": _binance_interest(inverse),
             f"{root}/premiumIndex": _binance_premium(inverse),
             f"{root}/fundingRate": _binance_funding(inverse),
+            f"{root}/fundingInfo": _binance_intervals(inverse),
             f"{data}/openInterestHist": _binance_history(inverse),
             f"{data}/globalLongShortAccountRatio": _binance_ratio,
         },
@@ -210,6 +227,8 @@ def _bybit_bars(state: FakeState, query: dict[str, Any]) -> Any:
 
 
 def _bybit_ratio(state: FakeState, query: dict[str, Any]) -> Any:
+    if query["period"] not in ("5min", "15min", "30min", "1h", "4h", "1d"):
+        return {**_bybit_answer({}), "retCode": 10001, "retMsg": "params error: period invalid"}
     long = state.long_share
     row = {"symbol": query["symbol"], "buyRatio": str(long), "sellRatio": str(1 - long)}
     return _bybit_answer({"list": [{**row, "timestamp": str(state.now())}]})
@@ -243,7 +262,7 @@ def _bybit_push(state: FakeState, asked: str, path: str) -> Iterator[Any]:
                     "openInterestValue": _bybit_both_sides(state, state.coins, not inverse),
                     "fundingRate": str(state.rate),
                     "nextFundingTime": str(state.due()),
-                    "fundingIntervalHour": "8",
+                    "fundingIntervalHour": str(state.funding_hours),
                 },
                 "cs": 24987956059,
                 "ts": at,

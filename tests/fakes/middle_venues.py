@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from fakes.state import HOUR_MS, FakeState, FakeVenue, level, steps
+from fakes.state import HOUR_MS, FakeState, FakeVenue, level, newest, steps
 
 # OKX: 0.1 coins a linear contract, 10 USD an inverse one
 
@@ -100,7 +100,7 @@ def _okx_funding(state: FakeState, query: dict[str, Any]) -> Any:
                 "maxFundingRate": "0.00375",
                 "minFundingRate": "-0.00375",
                 "nextFundingRate": "",
-                "nextFundingTime": str(state.due() + 8 * HOUR_MS),
+                "nextFundingTime": str(state.due() + state.funding_hours * HOUR_MS),
                 "ts": str(state.now()),
             }
         ]
@@ -108,12 +108,13 @@ def _okx_funding(state: FakeState, query: dict[str, Any]) -> Any:
 
 
 def _okx_past_funding(state: FakeState, query: dict[str, Any]) -> Any:
-    times = steps(query, "before", "after", "limit", 8 * HOUR_MS, 100)
+    times = newest(query, "before", "after", "limit", 8 * HOUR_MS, 100)
     rate = str(state.rate)
     return _okx(
         [
             {"fundingRate": rate, "realizedRate": rate, "fundingTime": str(at), "instId": query["instId"]}
             for at in reversed(times)
+            if at >= state.listed_ms
         ]
     )
 
@@ -286,7 +287,7 @@ def _gate_contracts(state: FakeState, query: dict[str, Any]) -> Any:
         "mark_price_round": "0.01",
         "funding_rate": str(state.rate),
         "funding_rate_indicative": "0.000219",
-        "funding_interval": 28800,
+        "funding_interval": state.funding_hours * 3600,
         "funding_next_apply": state.due() // 1000,
         "interest_rate": "0.0003",
         "order_size_min": 1,
@@ -330,7 +331,8 @@ def _gate_liquidations(state: FakeState, query: dict[str, Any]) -> Any:
         {
             "contract": "ETH_USDT",
             "left": 0,
-            "size": round((1 if is_long else -1) * coins / 0.01),
+            "size": round((2 if is_long else -2) * coins / 0.01),
+            "order_size": round((-1 if is_long else 1) * coins / 0.01),
             "fill_price": str(price),
             "order_price": str(price),
             "time": at // 1000,

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from fakes.state import HOUR_MS, FakeState, FakeVenue, iso, level, steps
+from fakes.state import HOUR_MS, FakeState, FakeVenue, iso, level, newest, steps
 
 # Kraken Futures
 
@@ -126,7 +126,9 @@ def _bitget_ratio(state: FakeState, query: dict[str, Any]) -> Any:
 
 
 def _bitget_funding(state: FakeState, query: dict[str, Any]) -> Any:
-    times = steps({}, "since", "until", "pageSize", 8 * HOUR_MS, 100)
+    number, size = int(query.get("pageNo") or 1), int(query["pageSize"])
+    times = newest({"count": number * size}, "", "", "count", 8 * HOUR_MS, 1000)
+    times = times[: len(times) - (number - 1) * size][-size:]
     rows = [
         {"symbol": "ETHUSDT", "fundingRate": str(state.rate), "fundingTime": str(at)}
         for at in reversed(times)
@@ -163,8 +165,21 @@ def _bitget_push(state: FakeState, asked: str, path: str) -> Iterator[Any]:
         yield {"action": "snapshot", "arg": wanted, "data": [data], "ts": int(at)}
 
 
+def _bitget_rate(state: FakeState, query: dict[str, Any]) -> Any:
+    row = {
+        "symbol": query["symbol"],
+        "fundingRate": str(state.rate),
+        "fundingRateInterval": str(state.funding_hours),
+        "nextUpdate": str(state.due()),
+        "minFundingRate": "-0.003",
+        "maxFundingRate": "0.003",
+    }
+    return _bitget([row], state)
+
+
 _BITGET = FakeVenue(
     {
+        "/api/v2/mix/market/current-fund-rate": _bitget_rate,
         "/api/v2/mix/market/contracts": _bitget_contracts,
         "/api/v2/mix/market/account-long-short": _bitget_ratio,
         "/api/v2/mix/market/history-fund-rate": _bitget_funding,
@@ -233,11 +248,11 @@ def _kucoin_rate(state: FakeState, query: dict[str, Any]) -> Any:
     return _kucoin(
         {
             "symbol": ".ETHUSDTMFPI8H",
-            "granularity": 28800000,
+            "granularity": state.funding_hours * HOUR_MS,
             "timePoint": state.due() - 8 * HOUR_MS,
             "value": state.rate,
             "nextFundingRate": state.rate,
-            "currentGranularity": 28800000,
+            "currentGranularity": state.funding_hours * HOUR_MS,
             "dailyInterestRate": 0.0003,
             "fundingTime": state.due(),
         }
@@ -292,10 +307,11 @@ def _htx_contracts(state: FakeState, query: dict[str, Any]) -> Any:
 
 
 def _htx_interest(state: FakeState, query: dict[str, Any]) -> Any:
+    both_sides = 2 * state.coins
     row = {
-        "amount": str(state.coins),
-        "volume": str(round(state.coins / 0.01)),
-        "value": str(state.coins * state.price),
+        "amount": str(both_sides),
+        "volume": str(round(both_sides / 0.01)),
+        "value": str(both_sides * state.price),
         "contract_code": "ETH-USDT",
     }
     return _htx(row, state)
@@ -304,7 +320,7 @@ def _htx_interest(state: FakeState, query: dict[str, Any]) -> Any:
 def _htx_history(state: FakeState, query: dict[str, Any]) -> Any:
     times = steps({}, "since", "until", "size", HOUR_MS, 200)
     rows = [
-        {"volume": str(level(at)), "amount_type": 2, "ts": at, "value": str(level(at) * state.price)}
+        {"volume": str(2 * level(at)), "amount_type": 2, "ts": at, "value": str(2 * level(at) * state.price)}
         for at in reversed(times)
     ]
     return _htx({"symbol": "ETH", "tick": rows, "contract_code": "ETH-USDT"}, state)
@@ -312,11 +328,11 @@ def _htx_history(state: FakeState, query: dict[str, Any]) -> Any:
 
 def _htx_rate(state: FakeState, query: dict[str, Any]) -> Any:
     row = {"contract_code": "ETH-USDT", "funding_rate": str(state.rate), "funding_time": str(state.due())}
-    return _htx([{**row, "next_funding_time": str(state.due() + 8 * HOUR_MS)}], state)
+    return _htx([{**row, "next_funding_time": str(state.due() + state.funding_hours * HOUR_MS)}], state)
 
 
 def _htx_funding(state: FakeState, query: dict[str, Any]) -> Any:
-    times = steps({}, "since", "until", "limit", 8 * HOUR_MS, 100)
+    times = newest(query, "start_time", "end_time", "limit", 8 * HOUR_MS, 100)
     rows = [
         {
             "funding_rate": str(state.rate),

@@ -20,6 +20,10 @@ class FakeState:
         Open interest, one-sided.
     price, rate, long_share : float
         Mark price, funding rate of the running interval, long share of the accounts.
+    funding_hours : int
+        The interval that venues with an interval per contract say.
+    listed_ms : int
+        The time before which there is no funding.
     skew_ms : int
         How far the exchange's clock is ahead.
     frozen_ms : int
@@ -35,6 +39,8 @@ class FakeState:
     coins: float = 1000.0
     price: float = 2000.0
     rate: float = 0.0001
+    funding_hours: int = 8
+    listed_ms: int = 0
     long_share: float = 0.6
     skew_ms: int = 0
     frozen_ms: int = 0
@@ -77,6 +83,16 @@ def steps(query: dict[str, Any], since: str, until: str, limit: str, step_ms: in
     first = int(query[since]) if query.get(since) else last - count * step_ms
     start = -(-first // step_ms) * step_ms
     return list(range(start, last + 1, step_ms))[:count]
+
+
+def newest(query: dict[str, Any], after: str, before: str, limit: str, step_ms: int, size: int) -> list[int]:
+    """Return the newest times between two that are left out themselves, the oldest first."""
+    now = time.time_ns() // 1_000_000
+    last = min(int(query.get(before) or now + 1), now + 1)
+    first = int(query.get(after) or 0)
+    count = min(int(query.get(limit) or size), size)
+    ends = range((last - 1) // step_ms * step_ms, first, -step_ms)
+    return sorted(ends[:count])
 
 
 def level(time_ms: int) -> float:

@@ -180,6 +180,8 @@ async def _kind(
         if kept is None and page and over and first >= oldest:
             _save(path, page)
         rows |= {row[0]: row for row in page if request.start_ns <= row[0] < request.end_ns}
+    if rows and not remarks and (begin := min(rows)) - request.start_ns > _DAY_NS:
+        remarks = (f"{request.row.title} has no {kind} before {when(begin)}",)
     return Pages(kind, [rows[at] for at in sorted(rows)], market, remarks)
 
 

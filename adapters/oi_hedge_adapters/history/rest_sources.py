@@ -13,6 +13,7 @@ from nautilus_trader.model.instruments import Instrument
 from oi_hedge_adapters.history.bars import external_bar_type, require_precision
 from oi_hedge_adapters.history.known import find_known
 from oi_hedge_adapters.history.rest import CONTRACT_VOLUME, Kind, Pages, RestRequest, fetch_pages
+from oi_hedge_adapters.settlements import settled_minutes
 from oi_hedge_adapters.venues import VenueRow
 from oi_hedge_catalog.errors import DataError
 from oi_hedge_catalog.findings import Finding, Severity, when
@@ -127,12 +128,9 @@ class RestSource:
         )
 
     def _funding(self) -> Series:
-        """Take the interval of a rate as its distance from the one before, unless one is missing between."""
         stamped = np.array([row[0] for row in self.pages.rows], np.int64)
         event = stamped // _MINUTE_NS * _MINUTE_NS
-        usual = self.request.row.funding.interval_minutes
-        distance = np.diff(event, prepend=event[0] - usual * _MINUTE_NS) // _MINUTE_NS
-        minutes = np.where((distance > 0) & (distance <= usual), distance, usual)
+        minutes = settled_minutes(event, self.request.row.funding)
         return FundingSeries(
             ts_event=event,
             ts_init=np.maximum(event + self.request.lag_ns, stamped),

@@ -12,6 +12,7 @@ from nautilus_trader.model.identifiers import InstrumentId
 
 from oi_hedge_adapters import normalise
 from oi_hedge_adapters.normalise import Reading
+from oi_hedge_adapters.settlements import settled_minutes
 from oi_hedge_adapters.venues import VenueError, VenueRow, find_row
 from oi_hedge_catalog.errors import DataError
 from oi_hedge_catalog.positioning import LiquidationSeries, merge_liquidations
@@ -197,11 +198,8 @@ def funding(tables: Sequence[pa.Table], market: Market) -> FundingSeries:
     known, settled = known[before], settled[before]
     final = np.append(np.diff(settled) != 0, True)[: len(settled)]
     event, rate = settled[final], rate[known][final]
-    usual = market.row.funding.interval_minutes
-    distance = np.diff(event) // _MINUTE_NS
-    minutes = np.concatenate([[usual], np.where(distance <= usual, distance, usual)])[: len(event)]
+    minutes = settled_minutes(event, market.row.funding)
     lag = round(market.row.publication_lag_secs * 1e9)
-    minutes = minutes.astype(np.int64)
     return FundingSeries(event, event + lag, market.id, rate, minutes, event + minutes * _MINUTE_NS)
 
 
