@@ -27,6 +27,7 @@ def venues(venue: str | None, as_json: bool) -> None:
         click.echo(_details(rows[0]))
     else:
         click.echo(_table([_HEADS, *(_line(row) for row in rows)]))
+        click.echo("\n" + ", ".join(f"{_SHORT[feed]} {feed}" for feed in _FEEDS))
 
 
 def _line(row: VenueRow) -> tuple[str, ...]:

@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 from support.command import digest, refuse, succeed
 
-from oi_hedge_adapters.history.tardis import EXCHANGES, find_market
+from oi_hedge_adapters.history.tardis import EXCHANGES, find_market, open_interest, read_file
 from oi_hedge_catalog import store
 
 TICKER = (
     "exchange,symbol,timestamp,local_timestamp,funding_timestamp,funding_rate,predicted_funding_rate,"
     "open_interest,last_price,index_price,mark_price"
 )
+MINUTE = 60 * 10**9
 LIQUIDATIONS = "exchange,symbol,timestamp,local_timestamp,id,side,price,amount"
 
 
@@ -88,6 +89,40 @@ def test_every_exchange_is_one_of_the_venue_table(tmp_path):
         market = find_market(tmp_path, exchange, symbols.get(exchange, "ETHUSDT"), None)
         assert market.row.key in keys
         assert path in {field.path for field in market.row.open_interest}
+
+
+EVERY_EXCHANGE = [
+    ("binance-futures", "ETHUSDT", 1500.0, None),
+    ("binance-delivery", "ETHUSD_PERP", 300_000.0, 10.0),
+    ("bybit", "ETHUSDT", 3000.0, None),
+    ("bybit", "ETHUSD", 6_000_000.0, None),
+    ("okex-swap", "ETH-USDT-SWAP", 15_000.0, 0.1),
+    ("okex-swap", "ETH-USD-SWAP", 300_000.0, 10.0),
+    ("deribit", "ETH-PERPETUAL", 3_000_000.0, None),
+    ("hyperliquid", "ETH", 1500.0, None),
+    ("gate-io-futures", "ETH_USDT", 150_000.0, 0.01),
+    ("cryptofacilities", "PF_ETHUSD", 1500.0, None),
+    ("cryptofacilities", "PI_ETHUSD", 3_000_000.0, None),
+    ("huobi-dm-linear-swap", "ETH-USDT", 300_000.0, 0.01),
+    ("kucoin-futures", "ETHUSDTM", 150_000.0, 0.01),
+    ("dydx-v4", "ETH-USD", 1500.0, None),
+    ("bitmex", "XBTUSD", 3_000_000.0, None),
+    ("ftx", "ETH-PERP", 1500.0, None),
+]
+
+
+def test_no_exchange_is_left_untried():
+    assert {exchange for exchange, *_ in EVERY_EXCHANGE} == set(EXCHANGES)
+
+
+@pytest.mark.parametrize(("exchange", "symbol", "raw", "size"), EVERY_EXCHANGE)
+def test_number_of_every_exchange_becomes_one_sided_coins(write, exchange, symbol, raw, size):
+    path = write("derivative_ticker", TICKER, [ticker(exchange, symbol, "2024-03-05 00:00:30", raw)])
+
+    series = open_interest([read_file(path)], find_market(path, exchange, symbol, size), MINUTE)
+
+    np.testing.assert_allclose(series.quantity, [1500.0])
+    np.testing.assert_allclose(series.notional_usd, [3_000_000.0])
 
 
 def test_last_value_of_each_span_is_taken(write, take, catalog):
