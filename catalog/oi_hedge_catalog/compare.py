@@ -14,6 +14,7 @@ from oi_hedge_catalog.findings import Finding, Severity, when
 from oi_hedge_catalog.label_checks import check_against_bars
 from oi_hedge_catalog.quality import Report, regular_step
 from oi_hedge_catalog.series import BarSeries, OpenInterestSeries
+from oi_hedge_catalog.turnover_checks import check_turnover
 from oi_hedge_catalog.types import OpenInterestUpdate
 
 _DAY_NS = 86_400 * 10**9
@@ -48,6 +49,7 @@ def _check_coin(catalog: ParquetDataCatalog, coin: str, names: set[str]) -> Iter
         own = _own_bars(series, bars)
         if own is not None:
             yield from check_against_bars(series, own)
+            yield from check_turnover(series, own)
 
 
 def _own_bars(interest: OpenInterestSeries, bars: list[BarSeries]) -> BarSeries | None:

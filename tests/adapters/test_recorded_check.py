@@ -48,6 +48,7 @@ DEFECTS = [
     ("apart", f"ETHUSDT-PERP.BINANCE{HOURLY}", "most at 2021-05-19 14:00 (-22%)"),
     ("no_trade", f"ETHUSDT-PERP.BINANCE{HOURLY}", "is zero: a halt"),
     ("share_shift", "ETH_USDT-PERP.GATE", "moves from 62.7% to 47.8% of ETH on 2 venues within a day"),
+    ("beyond_volume", "ETH_USDT-PERP.GATE", "545 of 10,776 rows, 3.5 times at 2024-07-06 18:00"),
     ("ended", f"BTC-PERP.FTX{HOURLY}", "ends at 2021-02-17 17:00"),
 ]
 
@@ -66,6 +67,10 @@ def test_shares_of_the_total_are_told(findings):
         "ETHUSDT-LINEAR.BYBIT": "quantity is 49.3% of ETH on 2 venues (from 35.7% to 64.0%)",
         "ETH_USDT-PERP.GATE": "quantity is 50.7% of ETH on 2 venues (from 36.0% to 64.3%)",
     }
+
+
+def test_open_interest_of_bybit_is_within_its_volume(findings):
+    assert [each.series for each in findings if each.code == "beyond_volume"] == ["ETH_USDT-PERP.GATE"]
 
 
 def test_nothing_is_claimed_that_is_not_there(findings):

@@ -14,9 +14,10 @@ def run(*arguments, code=0):
 
 
 def test_every_venue_is_a_line_with_its_unit_and_what_it_has():
-    lines = run().splitlines()
+    *lines, blank, legend = run().splitlines()
 
     assert len(lines) == 1 + len(ROWS)
+    assert (blank, legend) == ("", "O open interest, F funding, L liquidations, R long/short")
     bybit = next(line for line in lines if line.startswith("bybit-linear"))
     assert bybit.split("  ")[0] == "bybit-linear"
     assert "ETHUSDT-LINEAR.BYBIT" in bybit
