@@ -15,6 +15,7 @@ from oi_hedge_adapters.venues import VenueError, VenueRow
 _STREAM_SCHEMES = ("ws", "wss")
 UNEXPECTED = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 """What reading a payload of another form than documented raises."""
+_DENIED, _LIMITED = frozenset({401, 403, 451}), frozenset({418, 429})
 _ATTEMPTS = 5
 _FIRST_PAUSE_SECS, _LONGEST_PAUSE_SECS = 0.25, 10.0
 
@@ -95,6 +96,7 @@ class VenueConnection:
         self._timeout_secs = timeout_secs
         self._loading = asyncio.Lock()
         self._listed: set[str] = set()
+        self._status = 0
 
     def _configure(self, base_url: str | None) -> None:
         """Load no more markets than needed, and from `base_url`."""
@@ -109,7 +111,8 @@ class VenueConnection:
     def _require_json(
         self, code: int, reason: str, url: str, method: str, headers: Any, body: str, *_: Any
     ) -> str:
-        """Refuse an answer that is cut off, which ccxt would pass on as an empty one."""
+        """Note the status; refuse an answer that is cut off, which ccxt would pass on as an empty one."""
+        self._status = code
         if 200 <= code < 300:
             try:
                 json.loads(body)
@@ -249,27 +252,31 @@ class VenueConnection:
     async def _guard(
         self, method: Callable[..., Awaitable[Any]], name: str, *arguments: Any, **named: Any
     ) -> Any:
-        errors = self._errors
+        self._status = 0
         try:
             return await method(*arguments, **named)
-        except errors.BadSymbol as error:
-            raise RefusedError(f"{self.row.title}: symbol is not listed ({_short(error)})") from error
-        except (errors.AuthenticationError, errors.NotSupported, errors.ArgumentsRequired) as error:
-            raise RefusedError(f"{self.row.title} refuses {name}: {_short(error)}") from error
-        except (errors.RateLimitExceeded, errors.DDoSProtection) as error:
+        except (self._errors.BaseError, OSError, *UNEXPECTED) as error:
+            raise self._translate(error, name) from error
+
+    def _translate(self, error: Exception, name: str) -> VenueError:
+        """Return what a failure of a call means."""
+        errors, title, status = self._errors, self.row.title, self._status
+        if isinstance(error, errors.BadSymbol):
+            return RefusedError(f"{title}: symbol is not listed ({_short(error)})")
+        if isinstance(error, (errors.AuthenticationError, errors.NotSupported, errors.ArgumentsRequired)):
+            return RefusedError(f"{title} refuses {name}: {_short(error)}")
+        if isinstance(error, errors.RequestTimeout):
+            return UnreachableError(f"{title} did not answer {name} within {self._timeout_secs:g} s")
+        if status in _DENIED:
+            text = f"{title} denies {name} with HTTP {status}, for a ban or for where we ask from"
+            return UnreachableError(f"{text}: {_short(error)}", self._retry_after())
+        if status in _LIMITED or isinstance(error, (errors.RateLimitExceeded, errors.DDoSProtection)):
             wait = self._retry_after()
-            text = f"{self.row.title} limits our requests ({_short(error)}), waiting"
-            raise UnreachableError(text + (f" {wait:g} s" if wait else ""), wait) from error
-        except errors.RequestTimeout as error:
-            raise UnreachableError(
-                f"{self.row.title} did not answer {name} within {self._timeout_secs:g} s"
-            ) from error
-        except (errors.NetworkError, OSError) as error:
-            raise UnreachableError(f"{self.row.title} is not available: {_short(error)}") from error
-        except (errors.BaseError, *UNEXPECTED) as error:
-            raise UnreachableError(
-                f"{self.row.title} answered {name} with something unexpected: {_short(error)}"
-            ) from error
+            text = f"{title} limits our requests ({_short(error)}), waiting"
+            return UnreachableError(text + (f" {wait:g} s" if wait else ""), wait)
+        if isinstance(error, (errors.NetworkError, OSError)):
+            return UnreachableError(f"{title} is not available: {_short(error)}")
+        return UnreachableError(f"{title} answered {name} with something unexpected: {_short(error)}")
 
     def _retry_after(self) -> float:
         headers = self.exchange.last_response_headers or {}

@@ -13,7 +13,7 @@ pytest.importorskip("ccxt")
 REQUEST_FAULTS = {
     "429": "limits our requests",
     "418": "limits our requests",
-    "403": "Binance USD-M",
+    "403": "denies fetch_open_interest with HTTP 403",
     "500": "is not available",
     "503": "is not available",
     "timeout": "did not answer fetch_open_interest within 1 s",

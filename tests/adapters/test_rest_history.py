@@ -204,6 +204,26 @@ def test_faults_lose_nothing(kind, exchanges, tmp_path):
     assert source.load().series.ts_event.tolist() == list(range(START, END, HOUR))
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("401", "Bybit linear denies load_markets with HTTP 401, for a ban or for where we ask from"),
+        ("403", "Bybit linear denies load_markets with HTTP 403, for a ban or for where we ask from"),
+        ("418", "Bybit linear limits our requests"),
+        ("500", "Bybit linear is not available"),
+    ],
+)
+def test_venue_that_does_not_let_us_in_is_one_sentence(kind, words, exchanges, tmp_path):
+    exchanges["bybit"].faults.append(Fault(kind, 99, "instruments-info"))
+
+    with pytest.raises(DataError) as caught:
+        rest_sources(request_of(exchanges, tmp_path, attempts=2), [Kind.FUNDING], tmp_path / "catalog")
+
+    assert str(caught.value).startswith(words)
+    assert "gave up after 2 attempts" in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
 def test_depth_that_a_venue_does_not_keep_is_told(take):
     text = take(
         "--kind",
