@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-from fakes.futures_venue import FuturesVenue
+from fakes.binance_venue import BinanceVenue
 
 
 class _Arrivals(list[str]):
@@ -19,7 +19,7 @@ class _Arrivals(list[str]):
 
 async def serve() -> None:
     """Print the venue's address, serve until the input ends."""
-    venue = FuturesVenue()
+    venue = BinanceVenue()
     venue.requests = _Arrivals()
     await venue.start()
     print(venue.base, flush=True)

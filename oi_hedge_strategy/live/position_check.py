@@ -1,4 +1,4 @@
-"""Hold the node's idea of the hedge against the venue's, and take the venue's where they differ."""
+"""Hold the node's idea of hedge and stop against the venue's, and take the venue's where they differ."""
 
 import asyncio
 from decimal import Decimal
@@ -12,13 +12,15 @@ from nautilus_trader.live.node import TradingNode
 from nautilus_trader.model.enums import OrderType
 from nautilus_trader.model.identifiers import InstrumentId
 
+from oi_hedge_strategy.live.stop_check import StopCheck
+
 EVERY_SECS = 5.0
 _CERTAIN = 2
 
 
 class PositionCheck:
     """
-    Ask the venue for the hedge's position again and again.
+    Ask the venue for the hedge's stop and position again and again.
 
     An order whose acknowledgement was lost may be filled although the adapter took it for refused; where its
     event is lost too, Nautilus 1.231 notes the difference and gives up on a position that it thinks is flat
@@ -48,20 +50,30 @@ class PositionCheck:
         self._node = node
         self._instrument_id = instrument_id
         self._every = every_secs
+        self._stops = StopCheck(node, instrument_id)
         self._seen: tuple[Decimal, Decimal] | None = None
         self._times = 0
         self.mended = 0
 
     async def run(self) -> None:
-        """Check until cancelled."""
-        while True:
+        """Check until cancelled, also where an adapter (Bybit's, OKX's) keeps the cancellation to itself."""
+        task = asyncio.current_task()
+        while task is None or not task.cancelling():
             await asyncio.sleep(self._every)
             if self._node.trader.is_running:
                 await self.check()
 
     async def check(self) -> None:
         """Compare once; a venue that does not answer changes nothing."""
-        report = await self._ask()
+        client = self._client()
+        if client is None:
+            return
+        try:
+            await self._stops.check(client)
+            report = await self._ask(client)
+        except Exception as error:
+            self._node.kernel.logger.warning(f"{self._instrument_id}: not checked: {error!r}")
+            report = None
         if report is None or self._is_moving():
             self._times = 0
             return
@@ -77,23 +89,21 @@ class PositionCheck:
             self.mended += 1
             self._times = 0
 
-    async def _ask(self) -> PositionStatusReport | None:
-        """Return the venue's report, None where it gives none that is unambiguous."""
-        clock = self._node.kernel.clock
+    def _client(self) -> LiveExecutionClient | None:
+        """Return the client of the hedge venue, None where orders are simulated."""
         for client in self._node.kernel.exec_engine._clients.values():
-            if client.venue != self._instrument_id.venue or not isinstance(client, LiveExecutionClient):
-                continue
-            command = GeneratePositionStatusReports(
-                instrument_id=self._instrument_id, start=None, end=None, command_id=UUID4(),
-                ts_init=clock.timestamp_ns(), log_receipt_level=LogLevel.DEBUG,
-            )  # fmt: skip
-            try:
-                reports = await client.generate_position_status_reports(command)
-            except Exception as error:
-                self._node.kernel.logger.warning(f"{self._instrument_id}: position not checked: {error!r}")
-                return None
-            return reports[0] if len(reports) == 1 and reports[0].venue_position_id is None else None
+            if client.venue == self._instrument_id.venue and isinstance(client, LiveExecutionClient):
+                return client
         return None
+
+    async def _ask(self, client: LiveExecutionClient) -> PositionStatusReport | None:
+        """Return the venue's report, None where it gives none that is unambiguous."""
+        command = GeneratePositionStatusReports(
+            instrument_id=self._instrument_id, start=None, end=None, command_id=UUID4(),
+            ts_init=self._node.kernel.clock.timestamp_ns(), log_receipt_level=LogLevel.DEBUG,
+        )  # fmt: skip
+        reports = await client.generate_position_status_reports(command)
+        return reports[0] if len(reports) == 1 and reports[0].venue_position_id is None else None
 
     def _is_moving(self) -> bool:
         """Return whether an order of the hedge is on its way or partly filled."""

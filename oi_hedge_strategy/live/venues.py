@@ -6,10 +6,7 @@ from typing import Any
 
 from nautilus_trader.adapters.binance.common.enums import BinanceAccountType, BinanceEnvironment
 from nautilus_trader.adapters.binance.config import BinanceDataClientConfig, BinanceExecClientConfig
-from nautilus_trader.adapters.binance.factories import (
-    BinanceLiveDataClientFactory,
-    BinanceLiveExecClientFactory,
-)
+from nautilus_trader.adapters.binance.factories import BinanceLiveDataClientFactory
 from nautilus_trader.adapters.bybit.config import BybitDataClientConfig, BybitExecClientConfig
 from nautilus_trader.adapters.bybit.factories import BybitLiveDataClientFactory, BybitLiveExecClientFactory
 from nautilus_trader.adapters.deribit.config import DeribitDataClientConfig, DeribitExecClientConfig
@@ -29,7 +26,7 @@ from nautilus_trader.adapters.hyperliquid.factories import (
 from nautilus_trader.adapters.kraken.config import KrakenDataClientConfig, KrakenExecClientConfig
 from nautilus_trader.adapters.kraken.factories import KrakenLiveDataClientFactory, KrakenLiveExecClientFactory
 from nautilus_trader.adapters.okx.config import OKXDataClientConfig, OKXExecClientConfig
-from nautilus_trader.adapters.okx.factories import OKXLiveDataClientFactory, OKXLiveExecClientFactory
+from nautilus_trader.adapters.okx.factories import OKXLiveDataClientFactory
 from nautilus_trader.config import InstrumentProviderConfig, LiveDataClientConfig, LiveExecClientConfig
 from nautilus_trader.core.nautilus_pyo3 import (
     BybitEnvironment,
@@ -47,6 +44,7 @@ from nautilus_trader.model.identifiers import InstrumentId, Venue
 
 from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_strategy.live.config import VenueUrls
+from oi_hedge_strategy.live.execution import BinanceExecClientFactory, OKXExecClientFactory
 
 Values = dict[str, Any]
 
@@ -171,7 +169,7 @@ VENUES = (
         data_config=BinanceDataClientConfig,
         exec_config=BinanceExecClientConfig,
         data_factory=BinanceLiveDataClientFactory,
-        exec_factory=BinanceLiveExecClientFactory,
+        exec_factory=BinanceExecClientFactory,
         environments=(BinanceEnvironment.LIVE, BinanceEnvironment.TESTNET),
         keys=("BINANCE_API_KEY", "BINANCE_API_SECRET"),
         test_keys=("BINANCE_FUTURES_TESTNET_API_KEY", "BINANCE_FUTURES_TESTNET_API_SECRET"),
@@ -184,7 +182,7 @@ VENUES = (
         data_config=BinanceDataClientConfig,
         exec_config=BinanceExecClientConfig,
         data_factory=BinanceLiveDataClientFactory,
-        exec_factory=BinanceLiveExecClientFactory,
+        exec_factory=BinanceExecClientFactory,
         environments=(BinanceEnvironment.LIVE, BinanceEnvironment.TESTNET),
         keys=("BINANCE_API_KEY", "BINANCE_API_SECRET"),
         test_keys=("BINANCE_TESTNET_API_KEY", "BINANCE_TESTNET_API_SECRET"),
@@ -210,7 +208,7 @@ VENUES = (
         data_config=OKXDataClientConfig,
         exec_config=OKXExecClientConfig,
         data_factory=OKXLiveDataClientFactory,
-        exec_factory=OKXLiveExecClientFactory,
+        exec_factory=OKXExecClientFactory,
         environments=(OKXEnvironment.LIVE, OKXEnvironment.DEMO),
         keys=("OKX_API_KEY", "OKX_API_SECRET", "OKX_API_PASSPHRASE"),
         test_keys=("OKX_API_KEY", "OKX_API_SECRET", "OKX_API_PASSPHRASE"),

@@ -1,4 +1,4 @@
-"""A USD-M futures account on the loopback interface: orders, fills, position and stops, as at Binance."""
+"""A linear futures account on the loopback interface, of no venue's own: orders, fills, position, stops."""
 
 import time
 from collections import deque
@@ -6,15 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import count
-from typing import Any, Literal
+from typing import Literal
 
-SYMBOL = "ETHUSDT"
 Behaviour = Literal["fill", "part", "refuse", "lost", "mute", "unknown", "unheard", "dropped"]
 """
 What becomes of the next market order: filled; half filled and the rest later; refused; filled but never
-acknowledged; filled with neither acknowledgement nor event; filled and answered with 503, execution status
-unknown; the same without an event; lost before it was accepted.
+acknowledged; filled with neither acknowledgement nor event; filled and answered with an error that leaves
+its status unknown; the same without an event; lost before it was accepted.
 """
+Refusal = Literal["margin", "reduce only", "would trigger", "unknown order"]
 
 
 def now_ms() -> int:
@@ -35,7 +35,7 @@ class Order:
     filled: Decimal = Decimal(0)
     price: Decimal = Decimal(0)
     status: str = "NEW"
-    stop_price: Decimal = Decimal(0)
+    stop: "Stop | None" = None
     made: int = field(default_factory=now_ms)
 
     @property
@@ -46,7 +46,7 @@ class Order:
 
 @dataclass
 class Stop:
-    """One conditional order, which becomes an order when it is triggered."""
+    """One conditional order, which becomes an order when the last price or the mark reaches its trigger."""
 
     number: int
     name: str
@@ -54,72 +54,91 @@ class Stop:
     quantity: Decimal
     trigger: Decimal
     reduce_only: bool
+    by: Literal["last", "mark"] = "last"
     status: str = "NEW"
     order: Order | None = None
     made: int = field(default_factory=now_ms)
 
 
-class RefusedError(Exception):
-    """The venue's answer to a request that it does not take."""
+@dataclass(frozen=True)
+class Trade:
+    """One fill of an order, and what was closed by it."""
 
-    def __init__(self, code: int, text: str, status: int = 400) -> None:
-        super().__init__(text)
-        self.body = {"code": code, "msg": text}
-        self.status = status
+    number: int
+    order: Order
+    quantity: Decimal
+    price: Decimal
+    ms: int = field(default_factory=now_ms)
+
+
+Change = Order | Trade | Stop
+"""What a user's stream is told: an order that was accepted, a fill, a conditional order that changed."""
+
+
+class RefusedError(Exception):
+    """The venue does not take a request."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal)
+        self.refusal = refusal
 
 
 class FuturesAccount:
     """
-    One account in one-way mode with one symbol.
+    One account in one-way mode with one symbol, counted in coins.
 
     Parameters
     ----------
     price : str
         Of the symbol.
     wallet : str
-        USDT.
+        Balance in the settlement currency.
 
     Attributes
     ----------
+    mark : Decimal
+        The mark price, which follows the last price until it is set apart.
     position, entry : Decimal
         Signed quantity and average entry price.
     orders, stops : dict
         By number.
+    trades : list of Trade
+        All fills.
     behaviours : deque of Behaviour
         What becomes of the next market orders; filled where it is empty.
     tell : callable
-        Is handed every event of the user data stream.
+        Is handed every change, as a user's stream is.
 
     """
 
     def __init__(self, price: str = "2000.00", wallet: str = "100000") -> None:
-        self.price = Decimal(price)
+        self.price = self.mark = Decimal(price)
         self.wallet = Decimal(wallet)
         self.position = self.entry = Decimal(0)
         self.orders: dict[int, Order] = {}
         self.stops: dict[int, Stop] = {}
-        self.trades: list[dict[str, Any]] = []
+        self.trades: list[Trade] = []
         self.behaviours: deque[Behaviour] = deque()
         self.largest = Decimal(0)
-        self.tell: Callable[[dict[str, Any]], None] = lambda event: None
+        self.tell: Callable[[Change], None] = _nobody
         self._numbers, self._trade_numbers = count(1_000_001), count(5_000_001)
 
     def place(self, name: str, side: str, quantity: str, reduce_only: bool) -> tuple[Order, Behaviour]:
         """Take a market order, fill it as its behaviour says, and return both."""
         behaviour: Behaviour = self.behaviours.popleft() if self.behaviours else "fill"
         if behaviour == "refuse":
-            raise RefusedError(-2019, "Margin is insufficient.")
+            raise RefusedError("margin")
         order = Order(next(self._numbers), name, side, Decimal(quantity), reduce_only)
         if behaviour == "dropped":
             return order, behaviour
         if reduce_only:
             if self.position * order.sign >= 0:
-                raise RefusedError(-2022, "ReduceOnly Order is rejected.")
+                raise RefusedError("reduce only")
             order.quantity = min(order.quantity, abs(self.position))
         self.orders[order.number] = order
-        told, self.tell = self.tell, (lambda event: None) if behaviour in ("mute", "unheard") else self.tell
+        told, self.tell = self.tell, _nobody if behaviour in ("mute", "unheard") else self.tell
         try:
-            self.tell(self._event(order, "NEW"))
+            self.tell(order)
             part = order.quantity / 2 if behaviour == "part" else order.quantity
             self.fill(order, part)
         finally:
@@ -133,15 +152,9 @@ class FuturesAccount:
         order.price = (order.price * order.filled + self.price * quantity) / total
         order.filled = total
         order.status = "FILLED" if total == order.quantity else "PARTIALLY_FILLED"
-        trade = {
-            "id": next(self._trade_numbers), "orderId": order.number, "symbol": SYMBOL, "time": now_ms(),
-            "price": str(self.price), "qty": str(quantity), "side": order.side, "positionSide": "BOTH",
-            "buyer": order.side == "BUY", "maker": False, "commission": "0", "commissionAsset": "USDT",
-            "realizedPnl": "0", "quoteQty": str(self.price * quantity),
-        }  # fmt: skip
+        trade = Trade(next(self._trade_numbers), order, quantity, self.price)
         self.trades.append(trade)
-        self.tell(self._event(order, "TRADE", quantity, trade["id"]))
-        self.tell(self._account_event())
+        self.tell(trade)
 
     def complete(self) -> None:
         """Fill what is left of every order."""
@@ -151,21 +164,29 @@ class FuturesAccount:
 
     def by_hand(self, side: str, quantity: str, told: bool = True) -> None:
         """Trade as the trader does on the venue's own page."""
-        tell, self.tell = self.tell, self.tell if told else (lambda event: None)
+        tell, self.tell = self.tell, self.tell if told else _nobody
         try:
-            self.place(f"web_{next(self._numbers)}", side, quantity, False)
+            self.place("", side, quantity, False)
         finally:
             self.tell = tell
 
-    def place_stop(self, name: str, side: str, quantity: str, trigger: str, reduce_only: bool) -> Stop:
+    def place_stop(
+        self,
+        name: str,
+        side: str,
+        quantity: str,
+        trigger: str,
+        reduce_only: bool,
+        by: Literal["last", "mark"] = "last",
+    ) -> Stop:
         """Rest a conditional order."""
-        above = Decimal(trigger) > self.price
+        above = Decimal(trigger) > (self.mark if by == "mark" else self.price)
         if above != (side == "BUY"):
-            raise RefusedError(-2021, "Order would immediately trigger.")
+            raise RefusedError("would trigger")
         number = next(self._numbers)
-        stop = Stop(number, name, side, Decimal(quantity), Decimal(trigger), reduce_only)
+        stop = Stop(number, name, side, Decimal(quantity), Decimal(trigger), reduce_only, by)
         self.stops[number] = stop
-        self.tell(self._stop_event(stop))
+        self.tell(stop)
         return stop
 
     def cancel_stop(self, number: int | None, name: str | None) -> Stop:
@@ -173,26 +194,28 @@ class FuturesAccount:
         for stop in self.stops.values():
             if stop.status == "NEW" and (stop.number == number or (number is None and stop.name == name)):
                 stop.status = "CANCELED"
-                self.tell(self._stop_event(stop))
+                self.tell(stop)
                 return stop
-        raise RefusedError(-2011, "Unknown order sent.")
+        raise RefusedError("unknown order")
 
-    def move_price(self, price: str) -> None:
-        """Move the price and trigger the stops that it reaches."""
-        self.price = Decimal(price)
+    def move_price(self, price: str, mark: str = "") -> None:
+        """Move the price, and the mark with it unless that is given, and trigger the stops reached."""
+        self.price, self.mark = Decimal(price), Decimal(mark or price)
         for stop in self.resting():
-            reached = self.price >= stop.trigger if stop.side == "BUY" else self.price <= stop.trigger
-            if not reached:
-                continue
-            order = Order(next(self._numbers), stop.name, stop.side, stop.quantity, True, "STOP_MARKET")
-            order.stop_price, stop.order = stop.trigger, order
-            self.orders[order.number] = order
-            stop.status = "TRIGGERED"
-            self.tell(self._stop_event(stop))
-            self.tell(self._event(order, "NEW"))
-            self.fill(order, min(order.quantity, abs(self.position)))
-            stop.status = "FINISHED"
-            self.tell(self._stop_event(stop))
+            met = self.mark if stop.by == "mark" else self.price
+            if met >= stop.trigger if stop.side == "BUY" else met <= stop.trigger:
+                self._trigger(stop)
+
+    def _trigger(self, stop: Stop) -> None:
+        order = Order(next(self._numbers), stop.name, stop.side, stop.quantity, True, "STOP_MARKET")
+        order.stop, stop.order = stop, order
+        self.orders[order.number] = order
+        stop.status = "TRIGGERED"
+        self.tell(stop)
+        self.tell(order)
+        self.fill(order, min(order.quantity, abs(self.position)))
+        stop.status = "FINISHED"
+        self.tell(stop)
 
     def resting(self) -> list[Stop]:
         """Return the stops that rest."""
@@ -203,14 +226,14 @@ class FuturesAccount:
         for order in self.orders.values():
             if str(order.number) == number or (number is None and order.name == name):
                 return order
-        raise RefusedError(-2013, "Order does not exist.")
+        raise RefusedError("unknown order")
 
     def stop_of(self, number: str | None, name: str | None) -> Stop:
         """Return a conditional order by its number or its client's name."""
         for stop in self.stops.values():
             if str(stop.number) == number or (number is None and stop.name == name):
                 return stop
-        raise RefusedError(-2013, "Order does not exist.")
+        raise RefusedError("unknown order")
 
     def _move(self, change: Decimal) -> None:
         after = self.position + change
@@ -225,38 +248,6 @@ class FuturesAccount:
         self.position = after
         self.largest = max(self.largest, abs(after))
 
-    def _event(self, order: Order, kind: str, last: Decimal = Decimal(0), trade: int = 0) -> dict[str, Any]:
-        ms = now_ms()
-        data = {
-            "s": SYMBOL, "c": order.name, "S": order.side, "o": order.kind, "f": "GTC",
-            "q": str(order.quantity), "p": "0", "ap": str(order.price), "sp": str(order.stop_price),
-            "x": kind, "X": "NEW" if kind == "NEW" else order.status, "i": order.number, "l": str(last),
-            "z": str(order.filled), "L": str(self.price) if last else "0", "N": "USDT", "n": "0", "T": ms,
-            "t": trade, "b": "0", "a": "0", "m": False, "R": order.reduce_only, "wt": "CONTRACT_PRICE",
-            "ot": order.kind, "ps": "BOTH", "cp": False, "pP": False, "si": 0, "ss": 0, "rp": "0", "gtd": 0,
-            "V": "NONE",
-        }  # fmt: skip
-        return {"e": "ORDER_TRADE_UPDATE", "E": ms, "T": ms, "o": data}
 
-    def _account_event(self) -> dict[str, Any]:
-        ms, wallet = now_ms(), str(self.wallet)
-        held = {
-            "s": SYMBOL, "pa": str(self.position), "ep": str(self.entry), "cr": "0", "up": "0", "mt": "cross",
-            "iw": "0", "ps": "BOTH",
-        }  # fmt: skip
-        balances = [{"a": "USDT", "wb": wallet, "cw": wallet, "bc": "0"}]
-        changed = {"m": "ORDER", "B": balances, "P": [held]}
-        return {"e": "ACCOUNT_UPDATE", "E": ms, "T": ms, "a": changed}
-
-    def _stop_event(self, stop: Stop) -> dict[str, Any]:
-        ms, order = now_ms(), stop.order
-        data = {
-            "caid": stop.name, "aid": stop.number, "at": "CONDITIONAL", "o": "STOP_MARKET", "s": SYMBOL,
-            "S": stop.side, "ps": "BOTH", "f": "GTC", "q": str(stop.quantity), "X": stop.status,
-            "tp": str(stop.trigger), "p": "0", "wt": "CONTRACT_PRICE", "pm": "NONE", "cp": False, "pP": False,
-            "R": stop.reduce_only, "tt": 0, "gtd": 0,
-        }  # fmt: skip
-        if order is not None:
-            filled = {"ai": str(order.number), "ap": str(order.price), "aq": str(order.filled)}
-            data |= {**filled, "act": "MARKET"}
-        return {"e": "ALGO_UPDATE", "E": ms, "T": ms, "o": data}
+def _nobody(change: Change) -> None:
+    """Tell nobody."""

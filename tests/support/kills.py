@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fakes.binance_venue import BinanceVenue
 from fakes.futures_account import FuturesAccount
-from fakes.futures_venue import FuturesVenue
 from support.engine import HOUR, START
 
 Event = tuple[int, str, list[float]]
@@ -52,7 +52,7 @@ class Child:
         self._process = process
 
     @classmethod
-    async def start(cls, venue: FuturesVenue, model: Path, state: Path, exposure: float) -> "Child":
+    async def start(cls, venue: BinanceVenue, model: Path, state: Path, exposure: float) -> "Child":
         """Start a process."""
         tests = Path(__file__).parents[1]
         paths = os.pathsep.join([str(tests), *sys.path])
@@ -63,7 +63,7 @@ class Child:
         )  # fmt: skip
         return cls(process)
 
-    def send(self, event: Event, venue: FuturesVenue) -> None:
+    def send(self, event: Event, venue: BinanceVenue) -> None:
         """Hand over an event, which is taken in once the node knows position and wallet as they are."""
         assert self._process.stdin is not None
         known = float(venue.account.position), float(venue.account.wallet)
@@ -110,7 +110,7 @@ async def play(
         What is hedged.
 
     """
-    outcome, venue = Outcome(), FuturesVenue(FuturesAccount(wallet="20000"))
+    outcome, venue = Outcome(), BinanceVenue(FuturesAccount(wallet="20000"))
     await venue.start()
     child = await Child.start(venue, model, state, exposure)
     try:

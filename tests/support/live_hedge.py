@@ -5,14 +5,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from nautilus_trader.adapters.binance.common.enums import BinanceAccountType, BinanceEnvironment
-from nautilus_trader.adapters.binance.config import BinanceExecClientConfig
-from nautilus_trader.adapters.binance.factories import BinanceLiveExecClientFactory
 from nautilus_trader.common.actor import Actor
 from nautilus_trader.common.config import LoggingConfig
 from nautilus_trader.common.providers import InstrumentProvider
 from nautilus_trader.config import (
-    InstrumentProviderConfig,
     LiveDataClientConfig,
     LiveExecEngineConfig,
     TradingNodeConfig,
@@ -23,11 +19,10 @@ from nautilus_trader.live.factories import LiveDataClientFactory
 from nautilus_trader.live.node import TradingNode
 from nautilus_trader.model.data import Bar, CustomData, DataType, FundingRateUpdate
 from nautilus_trader.model.identifiers import ClientId, TraderId, Venue
-from nautilus_trader.model.objects import Price, Quantity
-from support.engine import HEDGE, bar_type, specs
+from support.engine import bar_type
 from support.nodes import NODES
+from support.traded import BINANCE, Traded
 
-from oi_hedge_catalog.instruments import build_instrument
 from oi_hedge_catalog.types import OpenInterestUpdate
 from oi_hedge_strategy.backtest.recorder import DecisionRecorder
 from oi_hedge_strategy.config import OIHedgeConfig
@@ -41,16 +36,19 @@ class FeedClient(LiveMarketDataClient):
 
     def __init__(self, loop: Any, name: str, msgbus: Any, cache: Any, clock: Any, config: Any) -> None:
         super().__init__(
-            loop=loop, client_id=ClientId(name), venue=Venue("BINANCE"), msgbus=msgbus, cache=cache,
+            loop=loop, client_id=ClientId(name), venue=Venue(name), msgbus=msgbus, cache=cache,
             clock=clock, instrument_provider=InstrumentProvider(), config=config,
         )  # fmt: skip
 
+        self.provider = InstrumentProvider()
         self.history: list[Any] = []
         self.answers = asyncio.Event()
         self.answers.set()
 
     async def _connect(self) -> None:
-        self._handle_data(build_instrument(specs()[0]))
+        await self.provider.initialize()
+        for instrument in self.provider.list_all():
+            self._handle_data(instrument)
 
     async def _request(self, request: Any) -> None:
         await self.answers.wait()
@@ -88,21 +86,6 @@ class FeedFactory(LiveDataClientFactory):
         return FeedClient(loop, name, msgbus, cache, clock, config)
 
 
-def exec_config(base: str) -> BinanceExecClientConfig:
-    """Return the official adapter's configuration for a loopback venue."""
-    stream = base.replace("http://", "ws://")
-    return BinanceExecClientConfig(
-        api_key="loopback-key",
-        api_secret="loopback-secret",
-        account_type=BinanceAccountType.USDT_FUTURES,
-        environment=BinanceEnvironment.LIVE,
-        base_url_http=base,
-        base_url_ws=stream,
-        base_url_ws_stream=stream,
-        instrument_provider=InstrumentProviderConfig(load_ids=frozenset([HEDGE])),
-    )
-
-
 class LiveHedge:
     """
     Run the strategy against a venue.
@@ -117,20 +100,32 @@ class LiveHedge:
         The state directory.
     exposure : float
         What is hedged, ETH.
+    traded : Traded
+        The venue.
     **values
         Further fields of the strategy's configuration.
 
     """
 
-    def __init__(self, base: str, model: str, state: Path, exposure: float = 10.0, **values: Any) -> None:
+    def __init__(
+        self,
+        base: str,
+        model: str,
+        state: Path,
+        exposure: float = 10.0,
+        traded: Traded = BINANCE,
+        **values: Any,
+    ) -> None:
+        self.traded = traded
         values.setdefault(
             "rails", RailsConfig(hard_stop=0.10, max_daily_turnover=100.0, max_daily_orders=100)
         )
         self.strategy = OIHedgeStrategy(
             OIHedgeConfig(
-                bar_type=bar_type(HEDGE), model=model, instrument_ids=(HEDGE,), state_dir=str(state),
+                bar_type=bar_type(traded.hedge), model=model, instrument_ids=(traded.hedge,),
+                state_dir=str(state),
                 exposure=ExposureConfig(quantity=exposure), policy=PolicyConfig(max_hedge_ratio=1.0),
-                open_interest_client=ClientId("BINANCE"), external_order_claims=[HEDGE],
+                open_interest_client=ClientId(traded.venue), external_order_claims=[traded.hedge],
                 order_id_tag="HEDGE", use_timer=False, **values,
             )
         )  # fmt: skip
@@ -139,8 +134,8 @@ class LiveHedge:
         self._config = TradingNodeConfig(
             trader_id=TraderId("LOOPBACK-001"),
             logging=LoggingConfig(log_level="OFF"),
-            data_clients={"BINANCE": LiveDataClientConfig()},
-            exec_clients={"BINANCE": exec_config(base)},
+            data_clients={traded.venue: LiveDataClientConfig()},
+            exec_clients={traded.venue: traded.exec_config(base)},
             exec_engine=LiveExecEngineConfig(
                 reconciliation=True,
                 reconciliation_startup_delay_secs=0.05,
@@ -158,39 +153,45 @@ class LiveHedge:
         )
 
     async def __aenter__(self) -> "LiveHedge":
+        self.traded.forget()
         node = self.node = TradingNode(config=self._config, loop=asyncio.get_running_loop())
         NODES.append(node)
-        node.add_data_client_factory("BINANCE", FeedFactory)
-        node.add_exec_client_factory("BINANCE", BinanceLiveExecClientFactory)
+        node.add_data_client_factory(self.traded.venue, FeedFactory)
+        node.add_exec_client_factory(self.traded.venue, self.traded.factory)
         node.build()
+        execution = node.kernel.exec_engine._clients[ClientId(self.traded.venue)]
+        self.feed.provider = execution._instrument_provider
         for actor in (self.recorder, *self.watchers):
             node.trader.add_actor(actor)
         node.trader.add_strategy(self.strategy)
         self._task = asyncio.create_task(node.run_async())
-        self._check = asyncio.create_task(PositionCheck(node, HEDGE, 0.25).run())
+        self._check = asyncio.create_task(PositionCheck(node, self.traded.hedge, 0.25).run())
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._check.cancel()
+        await asyncio.gather(self._check, return_exceptions=True)
         await self.node.stop_async()
         await asyncio.wait_for(self._task, 15.0)
 
     @property
     def feed(self) -> FeedClient:
         """The data client."""
-        found: FeedClient = self.node.kernel.data_engine._clients[ClientId("BINANCE")]
+        found: FeedClient = self.node.kernel.data_engine._clients[ClientId(self.traded.venue)]
         return found
 
     def bar(self, price: float = 2000.0) -> None:
         """Let a bar of the hedge instrument come, with open interest."""
-        ts = time.time_ns()
-        update = OpenInterestUpdate(HEDGE, 1000.0, None, ts, ts)
+        ts, hedge = time.time_ns(), self.traded.hedge
+        instrument = self.node.cache.instrument(hedge)
+        update = OpenInterestUpdate(hedge, 1000.0, None, ts, ts)
         self.feed.push(CustomData(DataType(OpenInterestUpdate), update))
-        prices = [Price(price, 2)] * 4
-        self.feed.push(Bar(bar_type(HEDGE), *prices, Quantity(10.0, 3), ts, ts))
+        prices = [instrument.make_price(price)] * 4
+        self.feed.push(Bar(bar_type(hedge), *prices, instrument.make_qty(10.0), ts, ts))
 
     @property
     def held(self) -> float:
-        """What the strategy believes it holds."""
-        positions = self.node.cache.positions_open(instrument_id=HEDGE, strategy_id=self.strategy.id)
-        return float(sum(each.signed_qty for each in positions))
+        """What the strategy believes it holds, ETH."""
+        hedge = self.traded.hedge
+        positions = self.node.cache.positions_open(instrument_id=hedge, strategy_id=self.strategy.id)
+        return float(sum(each.signed_decimal_qty() * each.multiplier.as_decimal() for each in positions))

@@ -1,35 +1,47 @@
 """Orders through the official adapter to a loopback venue that fails: reconciled, and never doubled."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
-from fakes.futures_venue import FuturesVenue
 from nautilus_trader.core.uuid import UUID4
 from nautilus_trader.model.events import OrderRejected
 from support.live_hedge import LiveHedge
 from support.live_node import run_live, until
-from support.models import write_model
+from support.models import SHORT_SCHEMA, tiny_card, write_model
+from support.traded import BINANCE, BYBIT
 
 from oi_hedge_strategy.hedging import book
 from oi_hedge_strategy.live.kill_switch import Answer, KillSwitch
 
 
-@pytest.fixture
-def venue():
-    return FuturesVenue()
+@pytest.fixture(params=[BINANCE, BYBIT], ids=lambda traded: traded.venue)
+def traded(request):
+    return request.param
 
 
 @pytest.fixture
-def play(venue, tmp_path, monkeypatch):
+def venue(traded):
+    return traded.fake()
+
+
+@pytest.fixture
+def model(traded, tmp_path):
+    schema = replace(SHORT_SCHEMA, venues=(traded.venue,))
+    return str(write_model(tmp_path / "model.onnx", tiny_card(schema)))
+
+
+@pytest.fixture
+def play(traded, venue, model, tmp_path, monkeypatch):
     monkeypatch.setattr(book, "SETTLE_NS", 3_000_000_000)
-    model = str(write_model(tmp_path / "model.onnx"))
 
     def run(*scenarios, **values):
         async def all_of_them():
             await venue.start()
             try:
                 for scenario in scenarios:
-                    async with LiveHedge(venue.base, model, tmp_path / "state", **values) as live:
+                    live = LiveHedge(venue.base, model, tmp_path / "state", traded=traded, **values)
+                    async with live:
                         live.account = venue.account
                         await until(lambda live=live: live.strategy.is_running)
                         await scenario(live)
@@ -185,6 +197,54 @@ def test_after_a_lost_stream_fills_and_stops_missed_are_made_up(venue, play):
     assert float(venue.account.largest) == 10.0
 
 
+def test_a_lost_stream_alone_changes_nothing_and_nothing_is_sent(venue, play):
+    async def scenario(live):
+        await open_hedge(live)
+        venue.cut_stream()
+        await until(lambda: not venue.connected)
+        await until(lambda: venue.connected)
+        for _ in range(20):
+            live.bar()
+            assert live.held == -10.0
+            await asyncio.sleep(0.05)
+        assert hedged(live)
+
+    play(scenario)
+    assert len(venue.account.orders) == len(venue.account.stops) == 1
+
+
+def test_a_stop_lost_with_the_stream_rests_again_though_nothing_else_changed(venue, play):
+    async def scenario(live):
+        await open_hedge(live)
+        venue.cut_stream()
+        (stop,) = venue.account.resting()
+        venue.account.tell = lambda event: None
+        venue.account.cancel_stop(stop.number, None)
+        await until(lambda: venue.connected)
+        await until(lambda: hedged(live))
+        assert venue.account.resting() != [stop]
+
+    play(scenario)
+    assert [float(order.filled) for order in venue.account.orders.values()] == [10.0]
+
+
+def test_a_stop_hit_while_the_stream_was_lost_closes_the_hedge_and_leaves_nothing_behind(venue, play):
+    async def scenario(live):
+        await open_hedge(live)
+        venue.cut_stream()
+        venue.account.tell = lambda event: None
+        venue.account.move_price("2210.00")
+        await until(lambda: venue.connected)
+        await until(lambda: hedged(live, 0.0))
+        await quiet(live, bars=20)
+        assert hedged(live, 0.0)
+        assert live.strategy._book.is_flat()
+        assert live.recorder.decisions[-1].rail == "drawdown"
+
+    play(scenario)
+    assert float(venue.account.largest) == 10.0
+
+
 def test_a_restart_finds_position_and_stop_and_sends_nothing(venue, play):
     async def first(live):
         await open_hedge(live)
@@ -199,15 +259,17 @@ def test_a_restart_finds_position_and_stop_and_sends_nothing(venue, play):
     assert len(venue.account.stops) == 1
 
 
-def test_a_position_that_the_hedge_did_not_open_is_not_taken_over_at_a_first_start(venue, tmp_path):
+def test_a_position_that_the_hedge_did_not_open_is_not_taken_over_at_a_first_start(
+    traded, venue, model, tmp_path
+):
     venue.account.by_hand("BUY", "3")
-    model = str(write_model(tmp_path / "model.onnx"))
 
     async def scenario():
         await venue.start()
         try:
+            live = LiveHedge(venue.base, model, tmp_path / "state", traded=traded)
             with pytest.raises(Exception, match="holds 3 at the first start, which this hedge did not open"):
-                async with LiveHedge(venue.base, model, tmp_path / "state") as live:
+                async with live:
                     await asyncio.wait_for(live._task, 10.0)
         finally:
             await venue.stop()

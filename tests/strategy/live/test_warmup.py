@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from fakes.futures_venue import FuturesVenue
+from fakes.binance_venue import BinanceVenue
 from nautilus_trader.model.data import Bar, CustomData, DataType, FundingRateUpdate
 from nautilus_trader.model.objects import Price, Quantity
 from support.engine import HEDGE, HELD, HOUR, LAGS, SECOND, SPOT, START, bar_type, specs
@@ -157,7 +157,7 @@ def test_what_the_look_back_lacks_is_named_by_venue(desk):
 
 def test_a_node_forecasts_only_once_its_requests_for_history_are_answered(tmp_path):
     model = str(write_model(tmp_path / "model.onnx"))
-    venue, now = FuturesVenue(), time.time_ns()
+    venue, now = BinanceVenue(), time.time_ns()
     hours = [now // HOUR * HOUR - back * HOUR for back in range(10, -1, -1)]
     price = [Price(2000.0, 2)] * 4
     history = [Bar(bar_type(HEDGE), *price, Quantity(1.0, 3), ts, now) for ts in hours]

@@ -1,41 +1,38 @@
-"""A loopback USD-M futures venue that takes orders, spoken to by the official adapter."""
+"""A loopback Binance USD-M venue that takes orders, spoken to by the official adapter."""
 
-import asyncio
-import json
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
-from aiohttp import WSMsgType, web
-from fakes.futures_account import SYMBOL, FuturesAccount, Order, RefusedError, Stop, now_ms
+from aiohttp import web
+from fakes.futures_account import (
+    Change,
+    FuturesAccount,
+    Order,
+    Refusal,
+    RefusedError,
+    Stop,
+    Trade,
+    now_ms,
+)
+from fakes.trading_venue import Message, TradingVenue
 
+SYMBOL = "ETHUSDT"
 Query = dict[str, str]
+_REFUSALS: dict[Refusal, tuple[int, str]] = {
+    "margin": (-2019, "Margin is insufficient."),
+    "reduce only": (-2022, "ReduceOnly Order is rejected."),
+    "would trigger": (-2021, "Order would immediately trigger."),
+    "unknown order": (-2013, "Order does not exist."),
+}
+_WORKING_TYPES = {"last": "CONTRACT_PRICE", "mark": "MARK_PRICE"}
 
 
-class FuturesVenue:
-    """
-    Serve an account's REST requests and its user data stream on a free port.
-
-    Parameters
-    ----------
-    account : FuturesAccount
-        The account.
-
-    Attributes
-    ----------
-    base : str
-        ``http://127.0.0.1:port``.
-    requests : list of str
-        Method and path of everything that was asked.
-
-    """
+class BinanceVenue(TradingVenue):
+    """Serve an account as Binance's USD-M futures do: requests, and a user data stream."""
 
     def __init__(self, account: FuturesAccount | None = None) -> None:
-        self.account = account or FuturesAccount()
-        self.requests: list[str] = []
-        self.base = ""
-        self._sockets: list[web.WebSocketResponse] = []
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._runner: web.AppRunner | None = None
+        super().__init__(account)
         self._answers: dict[str, Callable[[Query], Any]] = {
             "GET /fapi/v1/exchangeInfo": lambda query: _exchange_info(),
             "GET /fapi/v1/time": lambda query: {"serverTime": now_ms()},
@@ -53,7 +50,7 @@ class FuturesVenue:
                 _order(each) for each in self._orders() if each.status in ("NEW", "PARTIALLY_FILLED")
             ],
             "GET /fapi/v1/allOrders": lambda query: [_order(each) for each in self._orders()],
-            "GET /fapi/v1/userTrades": lambda query: self.account.trades,
+            "GET /fapi/v1/userTrades": lambda query: list(map(_trade, self.account.trades)),
             "GET /fapi/v1/openAlgoOrders": lambda query: [_stop(each) for each in self.account.resting()],
             "GET /fapi/v1/allAlgoOrders": lambda query: list(map(_stop, self.account.stops.values())),
             "GET /fapi/v1/algoOrder": lambda query: _stop(
@@ -63,55 +60,20 @@ class FuturesVenue:
             "DELETE /fapi/v1/algoOrder": self._cancel_stop,
         }
 
-    async def start(self, port: int = 0) -> None:
-        """Listen."""
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._serve)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", port).start()
-        self.base = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-
-    async def stop(self) -> None:
-        """Close every connection."""
-        self.cut_stream()
-        assert self._runner is not None
-        await self._runner.cleanup()
-
-    def cut_stream(self) -> None:
-        """Cut the user data streams, as a lost network does."""
-        for socket in self._sockets:
-            if (transport := socket._req and socket._req.transport) is not None:
-                transport.abort()
-        self._sockets.clear()
-
-    @property
-    def connected(self) -> bool:
-        """Whether a user data stream is open."""
-        return bool(self._sockets)
-
-    async def _serve(self, request: web.Request) -> web.StreamResponse:
-        if request.headers.get("Upgrade", "").lower() == "websocket":
-            return await self._stream(request)
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         asked = f"{request.method} {request.path}"
-        self.requests.append(asked)
-        pending: list[dict[str, Any]] = []
-        self.account.tell = pending.append
         try:
             if asked == "POST /fapi/v1/order":
-                return await self._place(request, pending)
+                return await self._place(request)
             answer = self._answers.get(asked)
             if answer is None:
                 return web.json_response({"code": -1000, "msg": f"no such path: {asked}"}, status=404)
             return web.json_response(answer(dict(request.query)))
-        except RefusedError as refusal:
-            return web.json_response(refusal.body, status=refusal.status)
-        finally:
-            self.account.tell = self.push
-            for event in pending:
-                self.push(event)
+        except RefusedError as error:
+            code, text = _REFUSALS[error.refusal]
+            return web.json_response({"code": code, "msg": text}, status=400)
 
-    async def _place(self, request: web.Request, pending: list[dict[str, Any]]) -> web.StreamResponse:
+    async def _place(self, request: web.Request) -> web.StreamResponse:
         query = request.query
         reduce_only = query.get("reduceOnly", "").lower() == "true"
         order, behaviour = self.account.place(
@@ -125,36 +87,44 @@ class FuturesVenue:
             return web.json_response(body, status=503)
         return web.json_response(_order(order))
 
-    def push(self, event: dict[str, Any]) -> None:
-        """Send an event to every user data stream."""
-        for socket in self._sockets:
-            if not socket.closed and socket._writer is not None:
-                text = json.dumps(event)
-                self._tasks.add(task := asyncio.get_running_loop().create_task(socket.send_str(text)))
-                task.add_done_callback(self._tasks.discard)
+    async def _receive(self, socket: web.WebSocketResponse, text: str) -> None:
+        """Take no notice: the user data stream is not spoken to."""
 
-    async def _stream(self, request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse(autoping=True)
-        await socket.prepare(request)
-        self._sockets.append(socket)
-        self.account.tell = self.push
-        async for message in socket:
-            if message.type in (WSMsgType.CLOSE, WSMsgType.ERROR):
-                break
-        if socket in self._sockets:
-            self._sockets.remove(socket)
-        return socket
+    def _hears(self, socket: web.WebSocketResponse, message: Message | None = None) -> bool:
+        return True
+
+    def _events(self, change: Change) -> list[Message]:
+        match change:
+            case Order():
+                return [_order_event(change, "NEW", self.account.price)]
+            case Trade():
+                return [
+                    _order_event(change.order, "TRADE", self.account.price, change),
+                    self._account_event(),
+                ]
+            case Stop():
+                return [_stop_event(change)]
+
+    def _account_event(self) -> Message:
+        ms, wallet = now_ms(), str(self.account.wallet)
+        held = {
+            "s": SYMBOL, "pa": str(self.account.position), "ep": str(self.account.entry), "cr": "0",
+            "up": "0", "mt": "cross", "iw": "0", "ps": "BOTH",
+        }  # fmt: skip
+        balances = [{"a": "USDT", "wb": wallet, "cw": wallet, "bc": "0"}]
+        changed = {"m": "ORDER", "B": balances, "P": [held]}
+        return {"e": "ACCOUNT_UPDATE", "E": ms, "T": ms, "a": changed}
 
     def _orders(self) -> list[Order]:
         return list(self.account.orders.values())
 
     def _place_stop(self, query: Query) -> dict[str, Any]:
         reduce_only = query.get("reduceOnly", "").lower() == "true"
-        return _stop(
-            self.account.place_stop(
-                query["clientAlgoId"], query["side"], query["quantity"], query["triggerPrice"], reduce_only
-            )
-        )
+        stop = self.account.place_stop(
+            query["clientAlgoId"], query["side"], query["quantity"], query["triggerPrice"], reduce_only,
+            "mark" if query.get("workingType") == "MARK_PRICE" else "last",
+        )  # fmt: skip
+        return _stop(stop)
 
     def _cancel_stop(self, query: Query) -> dict[str, Any]:
         number = int(query["algoId"]) if query.get("algoId") else None
@@ -195,12 +165,22 @@ _SYMBOL_CONFIG = {
 
 def _order(order: Order) -> dict[str, Any]:
     return {
-        "symbol": SYMBOL, "orderId": order.number, "clientOrderId": order.name, "price": "0",
+        "symbol": SYMBOL, "orderId": order.number, "clientOrderId": _name(order), "price": "0",
         "origQty": str(order.quantity), "executedQty": str(order.filled), "status": order.status,
-        "timeInForce": "GTC", "type": order.kind, "side": order.side, "stopPrice": str(order.stop_price),
+        "timeInForce": "GTC", "type": order.kind, "side": order.side, "stopPrice": str(_stop_price(order)),
         "time": order.made, "updateTime": now_ms(), "avgPrice": str(order.price), "origType": order.kind,
         "reduceOnly": order.reduce_only, "positionSide": "BOTH", "closePosition": False,
         "workingType": "CONTRACT_PRICE", "priceProtect": False, "cumQuote": str(order.filled * order.price),
+    }  # fmt: skip
+
+
+def _trade(trade: Trade) -> dict[str, Any]:
+    order = trade.order
+    return {
+        "id": trade.number, "orderId": order.number, "symbol": SYMBOL, "time": trade.ms,
+        "price": str(trade.price), "qty": str(trade.quantity), "side": order.side, "positionSide": "BOTH",
+        "buyer": order.side == "BUY", "maker": False, "commission": "0", "commissionAsset": "USDT",
+        "realizedPnl": "0", "quoteQty": str(trade.price * trade.quantity),
     }  # fmt: skip
 
 
@@ -209,10 +189,47 @@ def _stop(stop: Stop) -> dict[str, Any]:
         "algoId": stop.number, "clientAlgoId": stop.name, "algoType": "CONDITIONAL",
         "orderType": "STOP_MARKET", "symbol": SYMBOL, "side": stop.side, "positionSide": "BOTH",
         "timeInForce": "GTC", "quantity": str(stop.quantity), "algoStatus": stop.status,
-        "triggerPrice": str(stop.trigger), "price": "0", "workingType": "CONTRACT_PRICE",
+        "triggerPrice": str(stop.trigger), "price": "0", "workingType": _WORKING_TYPES[stop.by],
         "reduceOnly": stop.reduce_only, "createTime": stop.made, "updateTime": now_ms(),
     }  # fmt: skip
     return found | ({"actualOrderId": str(stop.order.number)} if stop.order is not None else {})
+
+
+def _order_event(order: Order, kind: str, price: Decimal, trade: Trade | None = None) -> Message:
+    ms = now_ms()
+    last, number = (trade.quantity, trade.number) if trade is not None else (Decimal(0), 0)
+    data = {
+        "s": SYMBOL, "c": _name(order), "S": order.side, "o": order.kind, "f": "GTC",
+        "q": str(order.quantity), "p": "0", "ap": str(order.price), "sp": str(_stop_price(order)),
+        "x": kind, "X": "NEW" if kind == "NEW" else order.status, "i": order.number, "l": str(last),
+        "z": str(order.filled), "L": str(price) if last else "0", "N": "USDT", "n": "0", "T": ms,
+        "t": number, "b": "0", "a": "0", "m": False, "R": order.reduce_only, "wt": "CONTRACT_PRICE",
+        "ot": order.kind, "ps": "BOTH", "cp": False, "pP": False, "si": 0, "ss": 0, "rp": "0", "gtd": 0,
+        "V": "NONE",
+    }  # fmt: skip
+    return {"e": "ORDER_TRADE_UPDATE", "E": ms, "T": ms, "o": data}
+
+
+def _stop_event(stop: Stop) -> Message:
+    ms, order = now_ms(), stop.order
+    data = {
+        "caid": stop.name, "aid": stop.number, "at": "CONDITIONAL", "o": "STOP_MARKET", "s": SYMBOL,
+        "S": stop.side, "ps": "BOTH", "f": "GTC", "q": str(stop.quantity), "X": stop.status,
+        "tp": str(stop.trigger), "p": "0", "wt": _WORKING_TYPES[stop.by], "pm": "NONE", "cp": False,
+        "pP": False, "R": stop.reduce_only, "tt": 0, "gtd": 0,
+    }  # fmt: skip
+    if order is not None:
+        filled = {"ai": str(order.number), "ap": str(order.price), "aq": str(order.filled)}
+        data |= {**filled, "act": "MARKET"}
+    return {"e": "ALGO_UPDATE", "E": ms, "T": ms, "o": data}
+
+
+def _name(order: Order) -> str:
+    return order.name or f"web_{order.number}"
+
+
+def _stop_price(order: Order) -> Decimal:
+    return order.stop.trigger if order.stop is not None else Decimal(0)
 
 
 def _exchange_info() -> dict[str, Any]:

@@ -1,0 +1,84 @@
+"""The official execution clients, with what NautilusTrader 1.231 gets wrong in their reports put right."""
+
+from asyncio import AbstractEventLoop
+
+from nautilus_trader.adapters.binance.config import BinanceExecClientConfig
+from nautilus_trader.adapters.binance.execution import BinanceCommonExecutionClient
+from nautilus_trader.adapters.binance.factories import BinanceLiveExecClientFactory
+from nautilus_trader.adapters.okx.config import OKXExecClientConfig
+from nautilus_trader.adapters.okx.execution import OKXExecutionClient
+from nautilus_trader.adapters.okx.factories import OKXLiveExecClientFactory
+from nautilus_trader.cache.cache import Cache
+from nautilus_trader.common.component import LiveClock, MessageBus
+from nautilus_trader.core import nautilus_pyo3
+from nautilus_trader.execution.messages import GenerateFillReports, GenerateOrderStatusReports
+from nautilus_trader.execution.reports import FillReport, OrderStatusReport
+
+
+class BinanceExecClientFactory(BinanceLiveExecClientFactory):
+    """
+    Make Binance's client report each fill once.
+
+    It asks for the trades of ``ETHUSDT`` and of ``ETHUSDT-PERP``, which are the same at Binance. With a
+    position open, each reconciliation after a lost stream then counts its fills twice, makes up an opposite
+    one to agree with the venue, and leaves the node flat: the hedge would be opened a second time.
+    """
+
+    @staticmethod
+    def create(  # type: ignore[override]
+        loop: AbstractEventLoop,
+        name: str,
+        config: BinanceExecClientConfig,
+        msgbus: MessageBus,
+        cache: Cache,
+        clock: LiveClock,
+    ) -> BinanceCommonExecutionClient:
+        """Return the client."""
+        client = BinanceLiveExecClientFactory.create(loop, name, config, msgbus, cache, clock)
+        reported = client.generate_fill_reports
+
+        async def each_once(command: GenerateFillReports) -> list[FillReport]:
+            fills = await reported(command)
+            return list({(fill.venue_order_id, fill.trade_id): fill for fill in fills}.values())
+
+        client.generate_fill_reports = each_once  # type: ignore[method-assign]
+        return client
+
+
+class OKXExecClientFactory(OKXLiveExecClientFactory):
+    """
+    Make OKX's client report the stops that rest.
+
+    It reports orders but not algo orders, which stops are there: a start would not find the hard stop of the
+    run before, and rest a second one beside it.
+    """
+
+    @staticmethod
+    def create(  # type: ignore[override]
+        loop: AbstractEventLoop,
+        name: str,
+        config: OKXExecClientConfig,
+        msgbus: MessageBus,
+        cache: Cache,
+        clock: LiveClock,
+    ) -> OKXExecutionClient:
+        """Return the client."""
+        client = OKXLiveExecClientFactory.create(loop, name, config, msgbus, cache, clock)
+        reported = client.generate_order_status_reports
+
+        async def with_stops(command: GenerateOrderStatusReports) -> list[OrderStatusReport]:
+            return await reported(command) + await _resting_stops(client, config)
+
+        client.generate_order_status_reports = with_stops  # type: ignore[method-assign]
+        return client
+
+
+async def _resting_stops(client: OKXExecutionClient, config: OKXExecClientConfig) -> list[OrderStatusReport]:
+    found: list[OrderStatusReport] = []
+    for kind in config.instrument_types:
+        if kind != nautilus_pyo3.OKXInstrumentType.OPTION:
+            reports = await client._http_client.request_algo_order_status_reports(
+                account_id=client.pyo3_account_id, instrument_type=kind
+            )
+            found += [OrderStatusReport.from_pyo3(each) for each in reports]
+    return found

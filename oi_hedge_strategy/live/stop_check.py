@@ -1,0 +1,104 @@
+"""Ask the venue whether the hedge's stops still rest, and book what became of one that does not."""
+
+from collections import Counter
+
+from nautilus_trader.core.uuid import UUID4
+from nautilus_trader.execution.messages import GenerateFillReports, GenerateOrderStatusReport
+from nautilus_trader.execution.reports import OrderStatusReport
+from nautilus_trader.live.execution_client import LiveExecutionClient
+from nautilus_trader.live.node import TradingNode
+from nautilus_trader.live.reconciliation import create_order_canceled_event
+from nautilus_trader.model.enums import OrderStatus, OrderType
+from nautilus_trader.model.identifiers import ClientOrderId, InstrumentId
+from nautilus_trader.model.orders import Order
+
+_GONE = (OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED, OrderStatus.FILLED)
+_CERTAIN = 3
+
+
+class StopCheck:
+    """
+    Ask the venue for every stop that the node believes to rest.
+
+    A stop that went while the stream was down is told of by nobody: no adapter asks for it on reconnecting,
+    and Nautilus 1.231 gives up on an order that is missing among the open ones
+    (`LiveExecutionEngine._check_orders_consistency`). The hedge would go on without a stop.
+
+    Parameters
+    ----------
+    node : TradingNode
+        The node, built.
+    instrument_id : InstrumentId
+        The hedge instrument.
+
+    """
+
+    def __init__(self, node: TradingNode, instrument_id: InstrumentId) -> None:
+        self._node = node
+        self._instrument_id = instrument_id
+        self._unknown: Counter[ClientOrderId] = Counter()
+
+    async def check(self, client: LiveExecutionClient) -> None:
+        """Ask once for each stop; what the venue says three times that it does not know is gone."""
+        kernel = self._node.kernel
+        for order in kernel.cache.orders_open(instrument_id=self._instrument_id):
+            if order.order_type != OrderType.STOP_MARKET:
+                continue
+            report = await client.generate_order_status_report(self._question(order))
+            if not order.is_open:
+                continue
+            if report is None:
+                self._miss(order)
+                continue
+            self._unknown.pop(order.client_order_id, None)
+            if report.order_status in _GONE:
+                await self._settle(client, order, report)
+
+    async def _settle(self, client: LiveExecutionClient, order: Order, report: OrderStatusReport) -> None:
+        """
+        Book what became of a stop.
+
+        Binance and OKX give the order that a stop becomes an id of its own, without which no fill is booked:
+        the id is told first, the fill with the next check.
+        """
+        self._say(order, report.order_status.name)
+        if report.venue_order_id != order.venue_order_id:
+            client.generate_order_updated(
+                order.strategy_id, order.instrument_id, order.client_order_id, report.venue_order_id,
+                order.quantity, None, order.trigger_price, report.ts_last, venue_order_id_modified=True,
+            )  # fmt: skip
+            return
+        engine = self._node.kernel.exec_engine
+        if report.order_status == OrderStatus.FILLED:
+            for fill in await client.generate_fill_reports(self._fills(order)):
+                if fill.venue_order_id == order.venue_order_id:
+                    fill.client_order_id = order.client_order_id
+                    engine.reconcile_execution_report(fill)
+        if order.is_open and (report.order_status != OrderStatus.FILLED or report.filled_qty):
+            engine.reconcile_execution_report(report)
+
+    def _miss(self, order: Order) -> None:
+        self._unknown[order.client_order_id] += 1
+        if self._unknown[order.client_order_id] >= _CERTAIN:
+            del self._unknown[order.client_order_id]
+            self._say(order, "unknown to it")
+            kernel = self._node.kernel
+            kernel.exec_engine.process(create_order_canceled_event(order, kernel.clock.timestamp_ns()))
+
+    def _question(self, order: Order) -> GenerateOrderStatusReport:
+        return GenerateOrderStatusReport(
+            instrument_id=self._instrument_id, client_order_id=order.client_order_id,
+            venue_order_id=order.venue_order_id, command_id=UUID4(),
+            ts_init=self._node.kernel.clock.timestamp_ns(),
+        )  # fmt: skip
+
+    def _fills(self, order: Order) -> GenerateFillReports:
+        return GenerateFillReports(
+            instrument_id=self._instrument_id, venue_order_id=order.venue_order_id, start=None, end=None,
+            command_id=UUID4(), ts_init=self._node.kernel.clock.timestamp_ns(),
+        )  # fmt: skip
+
+    def _say(self, order: Order, found: str) -> None:
+        self._node.kernel.logger.warning(
+            f"{order.client_order_id}: the node believed this stop to rest, the venue says that it is {found}"
+        )
