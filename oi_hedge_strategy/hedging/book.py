@@ -211,7 +211,8 @@ class HedgeBook:
         found = cache.orders_open(instrument_id=self.instrument_id, strategy_id=mine)
         inflight = cache.orders_inflight(instrument_id=self.instrument_id, strategy_id=mine)
         self._sent = [order for order in self._sent if not order.is_closed]
-        found += [order for order in (*inflight, *self._sent) if order not in found]
+        found += [order for order in inflight if order not in found]
+        found += [order for order in self._sent if order not in found]
         return [order for order in found if self._is_own(order)]
 
     def _is_own(self, order: Order) -> bool:

@@ -1,4 +1,4 @@
-"""The official execution clients, with what NautilusTrader 1.231 gets wrong in their reports put right."""
+"""The official execution clients, with what NautilusTrader 1.231 gets wrong in two of them put right."""
 
 from asyncio import AbstractEventLoop
 
@@ -11,7 +11,7 @@ from nautilus_trader.adapters.okx.factories import OKXLiveExecClientFactory
 from nautilus_trader.cache.cache import Cache
 from nautilus_trader.common.component import LiveClock, MessageBus
 from nautilus_trader.core import nautilus_pyo3
-from nautilus_trader.execution.messages import GenerateFillReports, GenerateOrderStatusReports
+from nautilus_trader.execution.messages import GenerateFillReports, GenerateOrderStatusReports, SubmitOrder
 from nautilus_trader.execution.reports import FillReport, OrderStatusReport
 
 
@@ -47,10 +47,12 @@ class BinanceExecClientFactory(BinanceLiveExecClientFactory):
 
 class OKXExecClientFactory(OKXLiveExecClientFactory):
     """
-    Make OKX's client report the stops that rest.
+    Make OKX's client report the stops that rest, and send reduce-only orders as such.
 
     It reports orders but not algo orders, which stops are there: a start would not find the hard stop of the
-    run before, and rest a second one beside it.
+    run before, and rest a second one beside it. And it leaves ``reduceOnly`` out of orders on swaps that go
+    by stream, not by request: an order that meets a position just closed by its stop would open the other
+    side.
     """
 
     @staticmethod
@@ -69,7 +71,14 @@ class OKXExecClientFactory(OKXLiveExecClientFactory):
         async def with_stops(command: GenerateOrderStatusReports) -> list[OrderStatusReport]:
             return await reported(command) + await _resting_stops(client, config)
 
+        by_stream = client._submit_order_websocket
+
+        async def reducing_by_request(command: SubmitOrder) -> None:
+            submit = client._submit_order_http if command.order.is_reduce_only else by_stream
+            await submit(command)
+
         client.generate_order_status_reports = with_stops  # type: ignore[method-assign]
+        client._submit_order_websocket = reducing_by_request  # type: ignore[method-assign]
         return client
 
 

@@ -44,7 +44,7 @@ class Guard:
         order, set_at = self._switch.read() or "", self._switch.set_at()
         notice = _WORDS[order] if order != self.order else ""
         if notice:
-            self._before = self._book.save()["position"]
+            self._before = self._book.base_quantity(self._book.save()["position"])
             self.order = order
         if order == "flatten":
             self._book.close()
@@ -58,12 +58,13 @@ class Guard:
         """Write the answer where it has changed; return what prevents it."""
         held = self._book.save()
         done = {"": True, "hold": not self._book.is_busy(), "flatten": self._book.is_flat()}[order]
-        found = order, set_at, done, held["position"], len(held["stops"])
+        position = self._book.base_quantity(held["position"])
+        found = order, set_at, done, position, len(held["stops"])
         if found == self._answered:
             return ""
         answer = Answer(
             order=order, done=done, pid=os.getpid(), position_before=self._before,
-            position=held["position"], stops=len(held["stops"]), ts=time.time_ns(),
+            position=position, stops=len(held["stops"]), ts=time.time_ns(),
         )  # fmt: skip
         try:
             answer.write(self._switch.directory)

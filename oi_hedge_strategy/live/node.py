@@ -250,6 +250,7 @@ def _strategy(
         forecast_interval_secs=settings.node.forecast_interval_secs,
         use_timer=True,
         order_id_tag=HEDGE_TAG,
+        use_hyphens_in_client_order_ids=find_venue(settings.hedge_instrument.venue.value).hyphens,
         external_order_claims=[settings.hedge_instrument],
         state_dir=str(directory_of(settings, mode) / STATE),
         request_look_back=settings.node.request_look_back,

@@ -95,10 +95,11 @@ class Safety:
             If the hedge instrument holds a position at a first start, or what was kept cannot be used.
 
         """
+        coins = self._book.base_quantity
         left, held = self._keeper.restore(), self._book.save()["position"]
         if left is None and held and not self._adopt:
             raise StateError(
-                f"{self._book.instrument_id} holds {held:g} at the first start, which this hedge did not "
+                f"{self._book.instrument_id} holds {coins(held):g} at the first start, which this hedge did not "
                 "open: close it, hedge in another instrument, or set adopt_position to let it be taken over"
             )
         if left is not None:
@@ -130,7 +131,8 @@ class Safety:
 
     def _follow_up(self, left: dict[str, Any], held: float, exposure: Callable[[float], float]) -> None:
         """Settle what became of the last order of the run before."""
-        ordered, moved = left.get("ordered", 0.0), self._book.base_quantity(held - left["position"])
+        coins = self._book.base_quantity
+        ordered, moved = left.get("ordered", 0.0), coins(held - left["position"])
         if ordered and not moved:
             self._desk.rails.forget_trade()
             self._keeper.undecided = True
@@ -139,6 +141,6 @@ class Safety:
                 price = self._desk.price
                 self._desk.record_order(self._desk.newest, moved, exposure(price) if price > 0.0 else 0.0)
             self._keeper.notices.append(
-                f"the hedge was {left['position']:g} when the state was kept and is {held:g} now, as the "
-                "venue says; it goes on from there"
+                f"the hedge was {coins(left['position']):g} when the state was kept and is {coins(held):g} now, "
+                "as the venue says; it goes on from there"
             )

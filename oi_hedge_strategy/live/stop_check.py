@@ -1,19 +1,15 @@
 """Ask the venue whether the hedge's stops still rest, and book what became of one that does not."""
 
-from collections import Counter
-
 from nautilus_trader.core.uuid import UUID4
 from nautilus_trader.execution.messages import GenerateFillReports, GenerateOrderStatusReport
 from nautilus_trader.execution.reports import OrderStatusReport
 from nautilus_trader.live.execution_client import LiveExecutionClient
 from nautilus_trader.live.node import TradingNode
-from nautilus_trader.live.reconciliation import create_order_canceled_event
 from nautilus_trader.model.enums import OrderStatus, OrderType
-from nautilus_trader.model.identifiers import ClientOrderId, InstrumentId
+from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.orders import Order
 
 _GONE = (OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED, OrderStatus.FILLED)
-_CERTAIN = 3
 
 
 class StopCheck:
@@ -36,22 +32,15 @@ class StopCheck:
     def __init__(self, node: TradingNode, instrument_id: InstrumentId) -> None:
         self._node = node
         self._instrument_id = instrument_id
-        self._unknown: Counter[ClientOrderId] = Counter()
 
     async def check(self, client: LiveExecutionClient) -> None:
-        """Ask once for each stop; what the venue says three times that it does not know is gone."""
+        """Ask once for each stop; no answer, all that an adapter tells of an error, changes nothing."""
         kernel = self._node.kernel
         for order in kernel.cache.orders_open(instrument_id=self._instrument_id):
             if order.order_type != OrderType.STOP_MARKET:
                 continue
             report = await client.generate_order_status_report(self._question(order))
-            if not order.is_open:
-                continue
-            if report is None:
-                self._miss(order)
-                continue
-            self._unknown.pop(order.client_order_id, None)
-            if report.order_status in _GONE:
+            if order.is_open and report is not None and report.order_status in _GONE:
                 await self._settle(client, order, report)
 
     async def _settle(self, client: LiveExecutionClient, order: Order, report: OrderStatusReport) -> None:
@@ -76,14 +65,6 @@ class StopCheck:
                     engine.reconcile_execution_report(fill)
         if order.is_open and (report.order_status != OrderStatus.FILLED or report.filled_qty):
             engine.reconcile_execution_report(report)
-
-    def _miss(self, order: Order) -> None:
-        self._unknown[order.client_order_id] += 1
-        if self._unknown[order.client_order_id] >= _CERTAIN:
-            del self._unknown[order.client_order_id]
-            self._say(order, "unknown to it")
-            kernel = self._node.kernel
-            kernel.exec_engine.process(create_order_canceled_event(order, kernel.clock.timestamp_ns()))
 
     def _question(self, order: Order) -> GenerateOrderStatusReport:
         return GenerateOrderStatusReport(

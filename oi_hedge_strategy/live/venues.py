@@ -1,7 +1,7 @@
 """The table of venues that NautilusTrader itself connects to: one row each, for data and for execution."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from nautilus_trader.adapters.binance.common.enums import BinanceAccountType, BinanceEnvironment
@@ -38,6 +38,7 @@ from nautilus_trader.core.nautilus_pyo3 import (
     KrakenProductType,
     OKXEnvironment,
     OKXInstrumentType,
+    OKXMarginMode,
 )
 from nautilus_trader.live.factories import LiveDataClientFactory, LiveExecClientFactory
 from nautilus_trader.model.identifiers import InstrumentId, Venue
@@ -70,6 +71,10 @@ class TradedVenue:
         Returns what of the configuration depends on the instruments.
     data_urls, exec_urls : mapping of str to str
         Which of `VenueUrls` each address of the configuration takes.
+    exec_values : mapping of str to object
+        What else the execution client is told.
+    hyphens : bool
+        Whether the venue takes hyphens in an order's name.
 
     """
 
@@ -84,6 +89,8 @@ class TradedVenue:
     products: Callable[[Sequence[InstrumentId]], Values]
     data_urls: Mapping[str, str]
     exec_urls: Mapping[str, str]
+    exec_values: Mapping[str, object] = field(default_factory=dict)
+    hyphens: bool = True
 
     def data_client(
         self, instruments: Sequence[InstrumentId], testnet: bool, urls: VenueUrls | None = None
@@ -95,7 +102,8 @@ class TradedVenue:
         self, instruments: Sequence[InstrumentId], testnet: bool, urls: VenueUrls | None = None
     ) -> LiveExecClientConfig:
         """Return the configuration of the venue's execution client, which reads keys from the environment."""
-        return self.exec_config(**self._shared(instruments, testnet), **_addresses(self.exec_urls, urls))
+        shared = self._shared(instruments, testnet)
+        return self.exec_config(**shared, **self.exec_values, **_addresses(self.exec_urls, urls))
 
     def keys_for(self, testnet: bool) -> tuple[str, ...]:
         """Return the names of the environment variables that must hold the account's keys."""
@@ -215,6 +223,8 @@ VENUES = (
         products=_okx,
         data_urls=_HTTP_WS,
         exec_urls=_HTTP_WS,
+        exec_values={"margin_mode": OKXMarginMode.CROSS},
+        hyphens=False,
     ),
     TradedVenue(
         venue="HYPERLIQUID",

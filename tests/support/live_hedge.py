@@ -126,7 +126,8 @@ class LiveHedge:
                 state_dir=str(state),
                 exposure=ExposureConfig(quantity=exposure), policy=PolicyConfig(max_hedge_ratio=1.0),
                 open_interest_client=ClientId(traded.venue), external_order_claims=[traded.hedge],
-                order_id_tag="HEDGE", use_timer=False, **values,
+                order_id_tag="HEDGE", use_hyphens_in_client_order_ids=traded.hyphens,
+                use_timer=False, **values,
             )
         )  # fmt: skip
         self.recorder = DecisionRecorder()

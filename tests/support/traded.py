@@ -6,6 +6,7 @@ from importlib import import_module
 import msgspec
 from fakes.binance_venue import BinanceVenue
 from fakes.bybit_venue import BybitVenue
+from fakes.okx_venue import OKXVenue
 from fakes.trading_venue import TradingVenue
 from nautilus_trader.config import LiveExecClientConfig
 from nautilus_trader.live.factories import LiveExecClientFactory
@@ -53,6 +54,11 @@ class Traded:
                 kept.cache_clear()
 
     @property
+    def hyphens(self) -> bool:
+        """Whether the venue takes hyphens in an order's name."""
+        return find_venue(self.venue).hyphens
+
+    @property
     def factory(self) -> type[LiveExecClientFactory]:
         """The official adapter's factory."""
         return find_venue(self.venue).exec_factory
@@ -67,3 +73,4 @@ class Traded:
 
 BINANCE = Traded("BINANCE", "ETHUSDT-PERP.BINANCE", BinanceVenue)
 BYBIT = Traded("BYBIT", "ETHUSDT-LINEAR.BYBIT", BybitVenue)
+OKX = Traded("OKX", "ETH-USDT-SWAP.OKX", OKXVenue, {**_KEYS, "api_passphrase": "loopback-passphrase"})
