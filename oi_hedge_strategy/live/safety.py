@@ -99,8 +99,8 @@ class Safety:
         left, held = self._keeper.restore(), self._book.save()["position"]
         if left is None and held and not self._adopt:
             raise StateError(
-                f"{self._book.instrument_id} holds {coins(held):g} at the first start, which this hedge did not "
-                "open: close it, hedge in another instrument, or set adopt_position to let it be taken over"
+                f"{self._book.instrument_id} holds {coins(held):g} at the first start, which this hedge did "
+                "not open: close it, hedge in another instrument, or set adopt_position to let it be taken over"
             )
         if left is not None:
             self._follow_up(left, held, exposure)
@@ -141,6 +141,6 @@ class Safety:
                 price = self._desk.price
                 self._desk.record_order(self._desk.newest, moved, exposure(price) if price > 0.0 else 0.0)
             self._keeper.notices.append(
-                f"the hedge was {coins(left['position']):g} when the state was kept and is {coins(held):g} now, "
-                "as the venue says; it goes on from there"
+                f"the hedge was {coins(left['position']):g} when the state was kept and is {coins(held):g} "
+                "now, as the venue says; it goes on from there"
             )
