@@ -100,7 +100,8 @@ class Safety:
         if left is None and held and not self._adopt:
             raise StateError(
                 f"{self._book.instrument_id} holds {coins(held):g} at the first start, which this hedge did "
-                "not open: close it, hedge in another instrument, or set adopt_position to let it be taken over"
+                "not open: close it, hedge in another instrument, or set adopt_position to let it be taken "
+                "over"
             )
         if left is not None:
             self._follow_up(left, held, exposure)
