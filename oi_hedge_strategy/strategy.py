@@ -14,6 +14,7 @@ from nautilus_trader.model.data import Bar, BarType, DataType, FundingRateUpdate
 from nautilus_trader.model.enums import MarketStatusAction
 from nautilus_trader.model.events import (
     OrderCanceled,
+    OrderDenied,
     OrderExpired,
     OrderFilled,
     OrderRejected,
@@ -96,7 +97,7 @@ class OIHedgeStrategy(Strategy):
     def on_start(self) -> None:
         """Check instruments and model, then subscribe."""
         hedge = self._hedge_instrument()
-        self._book = HedgeBook(self, hedge, self.config.rails.hard_stop)
+        self._book = HedgeBook(self, hedge, self.config.rails)
         self._timer = StageTimer(hedge.id, lambda timing: self.publish_data(DataType(StageTiming), timing))
         self._exposure = ExposureReader(self.config.exposure, self.cache, hedge.base_currency, self.id)
         self._desk = self.make_desk(
@@ -189,11 +190,21 @@ class OIHedgeStrategy(Strategy):
         """Close the hedge for the cooldown where it has no stop that can rest; retry others next time."""
         self.log.error(f"{event.client_order_id} was rejected: {event.reason}")
         if self._book.is_stop(event.client_order_id):
-            if self._book.save()["position"]:
-                self._desk.rails.close_until_cooled(event.ts_init)
+            self._close_without_stop(event.ts_init)
         elif self._safety is not None:
             self._book.settle()
         self._note()
+
+    def on_order_denied(self, event: OrderDenied) -> None:
+        """Close the hedge for the cooldown where its stop was not even sent; retry others next time."""
+        self.log.error(f"{event.client_order_id} was not sent: {event.reason}")
+        if self._book.is_stop(event.client_order_id):
+            self._close_without_stop(event.ts_init)
+        self._note()
+
+    def _close_without_stop(self, ts: int) -> None:
+        if self._book.save()["position"]:
+            self._desk.rails.close_until_cooled(ts)
 
     def on_save(self) -> dict[str, bytes]:
         """Return what the rails and the drift monitor remember."""

@@ -10,10 +10,15 @@ from nautilus_trader.model.orders import Order
 from nautilus_trader.model.position import Position
 from nautilus_trader.trading.strategy import Strategy
 
+from oi_hedge_strategy.hedging.config import RailsConfig, StopTrigger
 from oi_hedge_strategy.hedging.exposure import base_quantity
 
 STOP_TAG = "HARD_STOP"
 HEDGE_TAG = "HEDGE"
+_TRIGGERS: dict[StopTrigger, TriggerType] = {
+    "last": TriggerType.LAST_PRICE,
+    "mark": TriggerType.MARK_PRICE,
+}
 SETTLE_NS = 30_000_000_000
 """After a refused order: long enough for the venue's position to be asked for, should it have been filled."""
 
@@ -28,15 +33,16 @@ class HedgeBook:
         The strategy, whose own orders and positions alone are touched.
     instrument : Instrument
         The hedge instrument; linear.
-    hard_stop : float
-        Distance of the stop from the average entry, as a fraction; 0 for none.
+    rails : RailsConfig
+        Say how far from the average entry the stop rests, and which price sets it off.
 
     """
 
-    def __init__(self, strategy: Strategy, instrument: Instrument, hard_stop: float) -> None:
+    def __init__(self, strategy: Strategy, instrument: Instrument, rails: RailsConfig) -> None:
         self._strategy = strategy
         self._instrument = instrument
-        self._hard_stop = hard_stop
+        self._hard_stop = rails.hard_stop
+        self._trigger = _TRIGGERS[rails.stop_trigger]
         self._unsettled_until = 0
         self._sent: list[Order] = []
         trader, tag = strategy.trader_id.get_tag(), strategy.id.get_tag()
@@ -194,7 +200,7 @@ class HedgeBook:
             order_side=side,
             quantity=quantity,
             trigger_price=trigger_price,
-            trigger_type=TriggerType.LAST_PRICE,
+            trigger_type=self._trigger,
             reduce_only=True,
             tags=[STOP_TAG],
         )

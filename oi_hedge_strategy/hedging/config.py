@@ -9,6 +9,7 @@ from nautilus_trader.model.identifiers import InstrumentId, Venue
 from oi_hedge_catalog.errors import ConfigError
 
 FailState = Literal["hold", "flatten", "full"]
+StopTrigger = Literal["last", "mark"]
 MAX_LEVERAGE = 5.0
 
 
@@ -149,6 +150,9 @@ class RailsConfig(NautilusConfig, frozen=True):
         How long the last tier, or a hard stop that was hit, keeps the hedge closed.
     hard_stop : float
         Distance of the resting stop order from the hedge's average entry, as a fraction; 0 for none.
+    stop_trigger : "last" or "mark"
+        The price that sets off the stop: the venue's last trade, or its mark price, by which it liquidates.
+        Bybit's adapter knows "last" alone, Hyperliquid "mark" alone; a live run says so.
     max_daily_turnover : float
         Traded over exposure, within 24 hours.
     max_daily_orders : int
@@ -177,6 +181,7 @@ class RailsConfig(NautilusConfig, frozen=True):
     )
     cooldown_hours: float = 72.0
     hard_stop: float = 0.10
+    stop_trigger: StopTrigger = "last"
     max_daily_turnover: float = 6.0
     max_daily_orders: int = 24
 

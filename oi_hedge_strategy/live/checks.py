@@ -37,6 +37,25 @@ def check_keys(settings: BacktestSettings) -> None:
         )
 
 
+def check_stop(settings: BacktestSettings) -> None:
+    """
+    Check that the hedge venue's adapter can have a stop set off by the price that the rails name.
+
+    Raises
+    ------
+    ConfigError
+        If it would take another price without a word.
+
+    """
+    venue, rails = find_venue(settings.hedge_instrument.venue.value), settings.rails
+    if rails.hard_stop > 0.0 and rails.stop_trigger not in venue.stop_triggers:
+        (known,) = venue.stop_triggers
+        raise ConfigError(
+            f'rails.stop_trigger is "{rails.stop_trigger}", but through NautilusTrader\'s adapter a stop at '
+            f'{venue.venue} is set off by the {known} price alone: set it to "{known}"'
+        )
+
+
 def account_key(settings: BacktestSettings, venue: str) -> str:
     """Return what tells the account at a venue apart from others: its key, for a hash alone."""
     return os.environ[find_venue(venue).keys_for(settings.live.testnet)[0]]

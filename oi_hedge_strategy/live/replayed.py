@@ -103,7 +103,7 @@ class ReplayedStrategy(OIHedgeStrategy):
         """Start as ever, but with the recorded account."""
         super().on_start()
         hedge = self.cache.instrument(self.config.bar_type.instrument_id)
-        book = RecordedBook(self, hedge, self.config.rails.hard_stop)
+        book = RecordedBook(self, hedge, self.config.rails)
         book.account, book.stop_ids = self._account, self._stops
         self._book, self._exposure = book, self._account  # type: ignore[assignment]
         self._desk.restore(*read_checkpoint(self._begun))

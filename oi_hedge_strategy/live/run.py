@@ -14,6 +14,7 @@ from oi_hedge_strategy.live.checks import (
     check_keys,
     check_model_named,
     check_paper,
+    check_stop,
     traded_venues,
 )
 from oi_hedge_strategy.live.config import STATE, Mode
@@ -68,6 +69,7 @@ def run_node(
     with ExitStack() as held:
         held.enter_context(InstanceLock(directory / LOCK_FILE, f"the run in {directory}"))
         if mode == "live":
+            check_stop(settings)
             check_keys(settings)
             for venue in traded_venues(settings):
                 held.enter_context(lock_account(venue, account_key(settings, venue)))

@@ -44,6 +44,7 @@ from nautilus_trader.live.factories import LiveDataClientFactory, LiveExecClient
 from nautilus_trader.model.identifiers import InstrumentId, Venue
 
 from oi_hedge_catalog.errors import ConfigError
+from oi_hedge_strategy.hedging.config import StopTrigger
 from oi_hedge_strategy.live.config import VenueUrls
 from oi_hedge_strategy.live.execution import BinanceExecClientFactory, OKXExecClientFactory
 
@@ -71,10 +72,12 @@ class TradedVenue:
         Returns what of the configuration depends on the instruments.
     data_urls, exec_urls : mapping of str to str
         Which of `VenueUrls` each address of the configuration takes.
-    exec_values : mapping of str to object
+    exec_values : dict
         What else the execution client is told.
     hyphens : bool
         Whether the venue takes hyphens in an order's name.
+    stop_triggers : tuple of StopTrigger
+        Which prices can set off a stop there, through its adapter.
 
     """
 
@@ -89,8 +92,9 @@ class TradedVenue:
     products: Callable[[Sequence[InstrumentId]], Values]
     data_urls: Mapping[str, str]
     exec_urls: Mapping[str, str]
-    exec_values: Mapping[str, object] = field(default_factory=dict)
+    exec_values: Values = field(default_factory=dict)
     hyphens: bool = True
+    stop_triggers: tuple[StopTrigger, ...] = ("last", "mark")
 
     def data_client(
         self, instruments: Sequence[InstrumentId], testnet: bool, urls: VenueUrls | None = None
@@ -210,6 +214,7 @@ VENUES = (
         products=_bybit,
         data_urls={"base_url_http": "http"},
         exec_urls={"base_url_http": "http", "base_url_ws_private": "ws", "base_url_ws_trade": "ws"},
+        stop_triggers=("last",),
     ),
     TradedVenue(
         venue="OKX",
@@ -238,6 +243,7 @@ VENUES = (
         products=_hyperliquid,
         data_urls={"base_url_ws": "ws"},
         exec_urls={"base_url_ws": "ws"},
+        stop_triggers=("mark",),
     ),
     TradedVenue(
         venue="DERIBIT",

@@ -11,7 +11,14 @@ from collections import Counter, deque
 from nautilus_trader.backtest.config import SimulationModuleConfig
 from nautilus_trader.backtest.modules import SimulationModule
 from nautilus_trader.core.data import Data
-from nautilus_trader.model.data import Bar, BookOrder, InstrumentStatus, OrderBookDepth10, QuoteTick
+from nautilus_trader.model.data import (
+    Bar,
+    BookOrder,
+    InstrumentStatus,
+    MarkPriceUpdate,
+    OrderBookDepth10,
+    QuoteTick,
+)
 from nautilus_trader.model.enums import MarketStatusAction, OrderSide, OrderType
 from nautilus_trader.model.events import OrderFilled
 from nautilus_trader.model.identifiers import InstrumentId
@@ -22,7 +29,7 @@ from nautilus_trader.model.orders import Order
 from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_strategy.simulation.bars import ExecutionBars
 from oi_hedge_strategy.simulation.depth import BookSnapshot
-from oi_hedge_strategy.simulation.fills import CostQuote, ImpactFillModel
+from oi_hedge_strategy.simulation.fills import CostQuote, ImpactFillModel, is_on_mark
 from oi_hedge_strategy.simulation.records import FillCost, publish
 
 MATCHED_PRIORITY = 10
@@ -84,6 +91,7 @@ class ImpactStateModule(SimulationModule):
             f"data.book.depth.{self.exchange.id}.*", self._end_book, priority=MATCHED_PRIORITY
         )
         self.msgbus.subscribe(f"events.fills.*.{self.exchange.id}", self._on_fill)
+        self.msgbus.subscribe(f"data.mark_prices.{self.exchange.id}.*", self._on_mark)
 
     def pre_process(self, data: Data) -> None:
         """Announce a bar to the fill model before it is matched, and note halts."""
@@ -141,6 +149,17 @@ class ImpactStateModule(SimulationModule):
     def _on_matched(self, bar: Bar) -> None:
         self._complete()
 
+    def _on_mark(self, update: MarkPriceUpdate) -> None:
+        """Set off the stops that a mark price reaches."""
+        price, instrument_id = float(update.value), update.instrument_id
+        market = self.exchange.fill_model.market(instrument_id)
+        market.marks.add(update.ts_event, price)
+        for order in self.cache.orders_open(instrument_id=instrument_id):
+            if is_on_mark(order) and _reaches(price, order):
+                market.fired = price
+                self.exchange.get_matching_engine(instrument_id).fill_market_order(order)
+                market.fired = None
+
     def _complete(self) -> None:
         if self._matching is None:
             return
@@ -190,6 +209,11 @@ class ImpactStateModule(SimulationModule):
         self._matching = None
         self._working.clear()
         self._counts.clear()
+
+
+def _reaches(price: float, stop: Order) -> bool:
+    trigger = float(stop.trigger_price)
+    return price >= trigger if stop.side == OrderSide.BUY else price <= trigger
 
 
 def _levels(orders: list[BookOrder], instrument: Instrument) -> list[tuple[float, float]]:

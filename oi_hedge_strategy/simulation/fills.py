@@ -3,9 +3,11 @@
 What a fill may know: during the matching of bar t (stops, liquidations) volatility and volume come from the
 bars before t; from the moment bar t has been matched and published (market orders after its close) bar t
 counts too. A stop fills from its trigger, or from the bar's open if the market opened beyond the trigger,
-never from the bar's extreme. Market and stop orders together take at most a share of a bar's volume; what is
-left of them is filled on later bars. Limit orders keep the engine's own behaviour. At a halted venue nothing
-fills.
+never from the bar's extreme. Where at least two mark prices came within a bar, a stop that is set off by the
+mark waits for them, whatever the bar's prices, and fills at the mark that reaches it.
+
+Market and stop orders together take at most a share of a bar's volume; what is left of them is filled on
+later bars. Limit orders keep the engine's own behaviour. At a halted venue nothing fills.
 """
 
 import random
@@ -16,7 +18,7 @@ from nautilus_trader.backtest.config import FillModelConfig
 from nautilus_trader.backtest.models import FillModel
 from nautilus_trader.model.book import OrderBook
 from nautilus_trader.model.data import Bar
-from nautilus_trader.model.enums import OrderSide, OrderType
+from nautilus_trader.model.enums import OrderSide, OrderType, TriggerType
 from nautilus_trader.model.identifiers import ClientOrderId, InstrumentId
 from nautilus_trader.model.instruments import Instrument
 from nautilus_trader.model.objects import Price, Quantity
@@ -233,7 +235,7 @@ class ImpactFillModel(FillModel):
     ) -> OrderBook | None:
         """Return what the venue offers to an order; ``None`` leaves limit orders to the engine."""
         market = self.market(instrument.id)
-        if market.halted:
+        if market.halted or (market.marked and market.fired is None and is_on_mark(order)):
             return OfferedBook(instrument, best_ask, Quantity.zero(instrument.size_precision))
         if order.has_price:
             return None
@@ -256,12 +258,19 @@ class ImpactFillModel(FillModel):
 
     def _anchor(self, market: BarMarket, order: Order, price: Price) -> Price | None:
         """Return where a triggered order met the market inside a bar, ``None`` where the market is known."""
+        if market.fired is not None:
+            return Price(market.fired, price.precision)
         if market.open is None or not order.has_trigger_price:
             return None
         trigger, opened = order.trigger_price, market.open
         rising = (order.side == OrderSide.BUY) == (order.order_type in STOPS)
         gapped = opened >= trigger if rising else opened <= trigger
         return opened if gapped and price == opened else trigger
+
+
+def is_on_mark(order: Order) -> bool:
+    """Return whether an order is a stop that is set off by the mark price."""
+    return order.order_type == OrderType.STOP_MARKET and order.trigger_type == TriggerType.MARK_PRICE
 
 
 def _coins(instrument: Instrument, price: float) -> float:

@@ -10,6 +10,7 @@ from nautilus_trader.model.orders import Order
 from oi_hedge_strategy.simulation.delays import range_volatility
 from oi_hedge_strategy.simulation.depth import BookSnapshot
 from oi_hedge_strategy.simulation.impact import NS_PER_DAY, MarketEstimator
+from oi_hedge_strategy.simulation.margin_group import MarkPrices
 
 MAX_BOOK_AGE_NS = 3_600_000_000_000
 """How long an order book counts, or a bar's duration if that is longer."""
@@ -52,6 +53,15 @@ class BarMarket:
     participation : float
         Own fills as a share of a bar's volume, at most.
 
+    Attributes
+    ----------
+    marks : MarkPrices
+        The mark prices seen.
+    marked : bool
+        Whether at least two lay within the last bar, so that they and not last prices set off stops on marks.
+    fired : float, optional
+        The mark price that sets off a stop at this moment.
+
     """
 
     def __init__(self, estimator: MarketEstimator, participation: float) -> None:
@@ -59,6 +69,9 @@ class BarMarket:
         self.open: Price | None = None
         self.halted = False
         self.stress = 1.0
+        self.marks = MarkPrices()
+        self.marked = False
+        self.fired: float | None = None
         self.book: BookSnapshot | None = None
         self._participation = participation
         self._bar: tuple[int, float, float, int] | None = None
@@ -76,6 +89,7 @@ class BarMarket:
         usual = self.estimator.volatility
         self.stress = own / usual if usual > 0.0 else 1.0
         self.open = bar.open
+        self.marked = self.marks.are_within(bar.ts_event - duration_ns)
 
     def complete(self) -> None:
         """Let the bar count in the estimates."""

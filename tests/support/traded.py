@@ -59,6 +59,11 @@ class Traded:
         return find_venue(self.venue).hyphens
 
     @property
+    def stop_triggers(self) -> tuple[str, ...]:
+        """Which prices can set off a stop there, through the adapter."""
+        return find_venue(self.venue).stop_triggers
+
+    @property
     def factory(self) -> type[LiveExecClientFactory]:
         """The official adapter's factory."""
         return find_venue(self.venue).exec_factory

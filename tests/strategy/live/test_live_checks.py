@@ -9,7 +9,7 @@ from support.models import tiny_card, write_model
 
 from oi_hedge_catalog.errors import ConfigError, StateError
 from oi_hedge_strategy.backtest.settings import BacktestSettings
-from oi_hedge_strategy.live.checks import account_key, check_keys, check_paper
+from oi_hedge_strategy.live.checks import account_key, check_keys, check_paper, check_stop
 from oi_hedge_strategy.live.lock import lock_account
 from oi_hedge_strategy.live.run import run_node
 
@@ -52,6 +52,25 @@ def test_missing_keys_are_named_and_only_those(fields, monkeypatch):
     assert TEST_KEYS[1] in str(caught.value)
     assert TEST_KEYS[0] not in str(caught.value)
     assert "planted-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("hedge", "asked", "known"),
+    [
+        ("ETHUSDT-LINEAR.BYBIT", "mark", "last"),
+        ("ETH-USD-PERP.HYPERLIQUID", "last", "mark"),
+        ("ETHUSDT-PERP.BINANCE", "mark", None),
+        ("ETH-USDT-SWAP.OKX", "mark", None),
+    ],
+)
+def test_a_stop_that_an_adapter_would_set_off_by_another_price_is_refused(fields, hedge, asked, known):
+    fields |= {"hedge_instrument": hedge, "rails": {"stop_trigger": asked}}
+    if known is None:
+        check_stop(parse(fields))
+        return
+    with pytest.raises(ConfigError, match=f'set off by the {known} price alone: set it to "{known}"'):
+        check_stop(parse(fields))
+    check_stop(parse(fields | {"rails": {"stop_trigger": asked, "hard_stop": 0.0}}))
 
 
 def test_the_exposure_s_account_wants_keys_where_it_is_read(fields, monkeypatch):

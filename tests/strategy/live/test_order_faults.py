@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import pytest
 from nautilus_trader.core.uuid import UUID4
-from nautilus_trader.model.events import OrderRejected
+from nautilus_trader.model.events import OrderDenied, OrderRejected
 from support.live_hedge import LiveHedge
 from support.live_node import run_live, until
 from support.models import SHORT_SCHEMA, tiny_card, write_model
 from support.traded import BINANCE, BYBIT, OKX
 
 from oi_hedge_strategy.hedging import book
+from oi_hedge_strategy.hedging.config import RailsConfig
 from oi_hedge_strategy.live.kill_switch import Answer, KillSwitch
 
 
@@ -71,6 +72,13 @@ async def quiet(live, bars=4):
     for _ in range(bars):
         live.bar()
         await asyncio.sleep(0.05)
+
+
+async def reconnect(venue):
+    """Wait until the stream is heard again, and the adapter has done what it does then."""
+    await until(lambda: not venue.connected)
+    await until(lambda: venue.connected)
+    await until(lambda: not any("resubscribe" in repr(each.get_coro()) for each in asyncio.all_tasks()))
 
 
 def test_the_hedge_is_opened_its_stop_rests_and_both_reduce_only_where_they_reduce(venue, play):
@@ -156,9 +164,27 @@ def test_a_stop_that_is_hit_closes_the_hedge_for_the_cooldown(venue, play):
     assert float(venue.account.position) == 0.0
 
 
+def test_a_stop_on_the_mark_price_is_set_off_by_the_mark_alone(traded, venue, play):
+    if "mark" not in traded.stop_triggers:
+        pytest.skip(f"{traded.venue}'s adapter does not say which price sets off a stop")
+
+    async def scenario(live):
+        await open_hedge(live)
+        assert [stop.by for stop in venue.account.resting()] == ["mark"]
+        venue.account.move_price("2400.00", mark="2000.00")
+        await quiet(live)
+        assert hedged(live)
+        venue.account.move_price("2000.00", mark="2210.00")
+        await until(lambda: hedged(live, 0.0))
+
+    rails = RailsConfig(stop_trigger="mark", max_daily_turnover=100.0, max_daily_orders=100)
+    play(scenario, rails=rails)
+
+
+@pytest.mark.parametrize("sent", [True, False])
 @pytest.mark.parametrize(("closed_by_hand", "rail"), [(False, "drawdown"), (True, "")])
 def test_a_refused_stop_starts_the_cooldown_only_where_there_is_something_to_protect(
-    venue, play, closed_by_hand, rail
+    venue, play, closed_by_hand, rail, sent
 ):
     async def scenario(live):
         await open_hedge(live)
@@ -166,7 +192,10 @@ def test_a_refused_stop_starts_the_cooldown_only_where_there_is_something_to_pro
         if closed_by_hand:
             venue.account.by_hand("BUY", "10", True)
             await until(lambda: hedged(live, 0.0))
-        live.strategy.on_order_rejected(refusal(stop))
+        if sent:
+            live.strategy.on_order_rejected(refusal(stop))
+        else:
+            live.strategy.on_order_denied(denial(stop))
         live.bar()
         wanted = -10.0 if closed_by_hand else 0.0
         await until(lambda: hedged(live, wanted))
@@ -180,6 +209,11 @@ def refusal(order):
     return OrderRejected(*ids, "would have increased position", UUID4(), order.ts_init, order.ts_init)
 
 
+def denial(order):
+    ids = (order.trader_id, order.strategy_id, order.instrument_id, order.client_order_id)
+    return OrderDenied(*ids, "quantity above the greatest", UUID4(), order.ts_init)
+
+
 def test_after_a_lost_stream_fills_and_stops_missed_are_made_up(venue, play):
     async def scenario(live):
         await open_hedge(live)
@@ -188,7 +222,7 @@ def test_after_a_lost_stream_fills_and_stops_missed_are_made_up(venue, play):
         venue.account.tell = lambda event: None
         venue.account.cancel_stop(stop.number, None)
         venue.account.by_hand("BUY", "4")
-        await until(lambda: venue.connected)
+        await reconnect(venue)
         await until(lambda: hedged(live, -6.0))
         live.bar()
         await until(lambda: hedged(live))
@@ -201,8 +235,7 @@ def test_a_lost_stream_alone_changes_nothing_and_nothing_is_sent(venue, play):
     async def scenario(live):
         await open_hedge(live)
         venue.cut_stream()
-        await until(lambda: not venue.connected)
-        await until(lambda: venue.connected)
+        await reconnect(venue)
         for _ in range(20):
             live.bar()
             assert live.held == -10.0
@@ -220,7 +253,7 @@ def test_a_stop_lost_with_the_stream_rests_again_though_nothing_else_changed(ven
         (stop,) = venue.account.resting()
         venue.account.tell = lambda event: None
         venue.account.cancel_stop(stop.number, None)
-        await until(lambda: venue.connected)
+        await reconnect(venue)
         await until(lambda: hedged(live))
         assert venue.account.resting() != [stop]
 
@@ -234,7 +267,7 @@ def test_a_stop_hit_while_the_stream_was_lost_closes_the_hedge_and_leaves_nothin
         venue.cut_stream()
         venue.account.tell = lambda event: None
         venue.account.move_price("2210.00")
-        await until(lambda: venue.connected)
+        await reconnect(venue)
         await until(lambda: hedged(live, 0.0))
         await quiet(live, bars=20)
         assert hedged(live, 0.0)

@@ -11,7 +11,7 @@ from nautilus_trader.backtest.node import get_fee_model, get_fill_model, get_lat
 from nautilus_trader.common.config import ActorFactory, LoggingConfig
 from nautilus_trader.model.currencies import ETH, USD, USDT
 from nautilus_trader.model.data import Bar, BarType
-from nautilus_trader.model.enums import AccountType, OmsType, OrderSide
+from nautilus_trader.model.enums import AccountType, OmsType, OrderSide, TriggerType
 from nautilus_trader.model.identifiers import InstrumentId, Symbol, Venue
 from nautilus_trader.model.instruments import CryptoPerpetual
 from nautilus_trader.model.objects import Money, Price, Quantity
@@ -85,10 +85,14 @@ class Script(Strategy):
             self.order_factory.market(self.bar_type.instrument_id, side, self._quantity(quantity))
         )
 
-    def stop_market(self, quantity: float, trigger: str) -> None:
+    def stop_market(self, quantity: float, trigger: str, by: TriggerType = TriggerType.LAST_PRICE) -> None:
         side = OrderSide.BUY if quantity > 0 else OrderSide.SELL
         order = self.order_factory.stop_market(
-            self.bar_type.instrument_id, side, self._quantity(quantity), Price.from_str(trigger)
+            self.bar_type.instrument_id,
+            side,
+            self._quantity(quantity),
+            Price.from_str(trigger),
+            trigger_type=by,
         )
         self.resting.append(order)
         self.submit_order(order)
