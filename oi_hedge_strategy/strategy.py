@@ -13,6 +13,7 @@ from nautilus_trader.core.uuid import UUID4
 from nautilus_trader.model.data import Bar, BarType, DataType, FundingRateUpdate, InstrumentStatus
 from nautilus_trader.model.enums import MarketStatusAction
 from nautilus_trader.model.events import (
+    OrderAccepted,
     OrderCanceled,
     OrderDenied,
     OrderExpired,
@@ -161,6 +162,11 @@ class OIHedgeStrategy(Strategy):
         """Note how long a hedge order took to leave."""
         if not self._book.is_stop(event.client_order_id):
             self._timer.sent(event.ts_event, self.clock.timestamp_ns())
+
+    def on_order_accepted(self, event: OrderAccepted) -> None:
+        """Take off a hard stop that has come to rest when another had taken its place."""
+        if self._book.is_stop(event.client_order_id):
+            self._book.protect()
 
     def on_order_filled(self, event: OrderFilled) -> None:
         """Move the hard stop with the position; cool down after the stop itself was hit."""

@@ -19,6 +19,8 @@ _TRIGGERS: dict[StopTrigger, TriggerType] = {
     "last": TriggerType.LAST_PRICE,
     "mark": TriggerType.MARK_PRICE,
 }
+_LONGEST_NAMES = {"KRAKEN": 18}
+"""Kraken's adapter cuts longer names of orders, and takes its own orders for somebody else's by them."""
 SETTLE_NS = 30_000_000_000
 """After a refused order: long enough for the venue's position to be asked for, should it have been filled."""
 
@@ -137,7 +139,8 @@ class HedgeBook:
         """
         Rest a reduce-only stop for the whole hedge on the venue, in place of those before.
 
-        One that already is as it must be stays: the strategy may have been started anew beside it.
+        One that already is as it must be stays: the strategy may have been started anew beside it. One that
+        is on its way stays until the venue has it: taken off before, it might come to rest all the same.
         """
         wanted, resting = self._stop_terms(), self.stops()
         if wanted is not None:
@@ -147,7 +150,7 @@ class HedgeBook:
             else:
                 resting.remove(kept)
         for order in resting:
-            if order.status != OrderStatus.PENDING_CANCEL:
+            if order.is_open and order.status != OrderStatus.PENDING_CANCEL:
                 self._strategy.cancel_order(order)
 
     def is_protected(self) -> bool:
@@ -174,6 +177,7 @@ class HedgeBook:
             quantity=quantity,
             reduce_only=reduce_only,
             tags=[HEDGE_TAG],
+            client_order_id=self._name(),
         )
         self._submit(order)
 
@@ -203,8 +207,15 @@ class HedgeBook:
             trigger_type=self._trigger,
             reduce_only=True,
             tags=[STOP_TAG],
+            client_order_id=self._name(),
         )
         self._submit(order)
+
+    def _name(self) -> ClientOrderId:
+        """Return the next order's name, of which a venue that takes short ones gets the end."""
+        name: ClientOrderId = self._strategy.order_factory.generate_client_order_id()
+        longest = _LONGEST_NAMES.get(self.instrument_id.venue.value)
+        return name if longest is None else ClientOrderId(name.value[-longest:])
 
     def _submit(self, order: Order) -> None:
         """Submit an order and remember it: for a moment the cache counts it neither in flight nor open."""

@@ -1,18 +1,27 @@
-"""The official execution clients, with what NautilusTrader 1.231 gets wrong in two of them put right."""
+"""The official execution clients, with what NautilusTrader 1.231 gets wrong in three of them put right."""
 
 from asyncio import AbstractEventLoop
 
 from nautilus_trader.adapters.binance.config import BinanceExecClientConfig
 from nautilus_trader.adapters.binance.execution import BinanceCommonExecutionClient
 from nautilus_trader.adapters.binance.factories import BinanceLiveExecClientFactory
+from nautilus_trader.adapters.kraken.config import KrakenExecClientConfig
+from nautilus_trader.adapters.kraken.execution import KrakenExecutionClient
+from nautilus_trader.adapters.kraken.factories import KrakenLiveExecClientFactory
 from nautilus_trader.adapters.okx.config import OKXExecClientConfig
 from nautilus_trader.adapters.okx.execution import OKXExecutionClient
 from nautilus_trader.adapters.okx.factories import OKXLiveExecClientFactory
 from nautilus_trader.cache.cache import Cache
 from nautilus_trader.common.component import LiveClock, MessageBus
 from nautilus_trader.core import nautilus_pyo3
-from nautilus_trader.execution.messages import GenerateFillReports, GenerateOrderStatusReports, SubmitOrder
-from nautilus_trader.execution.reports import FillReport, OrderStatusReport
+from nautilus_trader.execution.messages import (
+    GenerateFillReports,
+    GenerateOrderStatusReports,
+    GeneratePositionStatusReports,
+    SubmitOrder,
+)
+from nautilus_trader.execution.reports import FillReport, OrderStatusReport, PositionStatusReport
+from nautilus_trader.model.identifiers import InstrumentId
 
 
 class BinanceExecClientFactory(BinanceLiveExecClientFactory):
@@ -80,6 +89,55 @@ class OKXExecClientFactory(OKXLiveExecClientFactory):
         client.generate_order_status_reports = with_stops  # type: ignore[method-assign]
         client._submit_order_websocket = reducing_by_request  # type: ignore[method-assign]
         return client
+
+
+class KrakenExecClientFactory(KrakenLiveExecClientFactory):
+    """
+    Make Kraken's client report that nothing is held.
+
+    It reports positions that there are, and nothing both where there is none and where Kraken does not
+    answer: a hedge that was closed unheard would never be noticed.
+    """
+
+    @staticmethod
+    def create(  # type: ignore[override]
+        loop: AbstractEventLoop,
+        name: str,
+        config: KrakenExecClientConfig,
+        msgbus: MessageBus,
+        cache: Cache,
+        clock: LiveClock,
+    ) -> KrakenExecutionClient:
+        """Return the client."""
+        client = KrakenLiveExecClientFactory.create(loop, name, config, msgbus, cache, clock)
+        reported = client.generate_position_status_reports
+
+        async def or_flat(command: GeneratePositionStatusReports) -> list[PositionStatusReport]:
+            instrument = cache.instrument(command.instrument_id) if command.instrument_id else None
+            found = await reported(command)
+            if found or instrument is None or not await _holds_nothing(client, instrument.id):
+                return found
+            return [
+                PositionStatusReport.create_flat(
+                    client.account_id, instrument.id, instrument.size_precision, clock.timestamp_ns()
+                )
+            ]
+
+        client.generate_position_status_reports = or_flat  # type: ignore[method-assign]
+        return client
+
+
+async def _holds_nothing(client: KrakenExecutionClient, instrument_id: InstrumentId) -> bool:
+    """Return whether Kraken says so, False where it says nothing."""
+    try:
+        reports = await client._http_client_futures.request_position_status_reports(
+            account_id=client.pyo3_account_id,
+            instrument_id=nautilus_pyo3.InstrumentId.from_str(instrument_id.value),
+        )
+    except Exception as error:
+        client._log.warning(f"{instrument_id}: position not known: {error!r}")
+        return False
+    return not reports
 
 
 async def _resting_stops(client: OKXExecutionClient, config: OKXExecClientConfig) -> list[OrderStatusReport]:

@@ -24,7 +24,7 @@ from nautilus_trader.adapters.hyperliquid.factories import (
     HyperliquidLiveExecClientFactory,
 )
 from nautilus_trader.adapters.kraken.config import KrakenDataClientConfig, KrakenExecClientConfig
-from nautilus_trader.adapters.kraken.factories import KrakenLiveDataClientFactory, KrakenLiveExecClientFactory
+from nautilus_trader.adapters.kraken.factories import KrakenLiveDataClientFactory
 from nautilus_trader.adapters.okx.config import OKXDataClientConfig, OKXExecClientConfig
 from nautilus_trader.adapters.okx.factories import OKXLiveDataClientFactory
 from nautilus_trader.config import InstrumentProviderConfig, LiveDataClientConfig, LiveExecClientConfig
@@ -46,7 +46,11 @@ from nautilus_trader.model.identifiers import InstrumentId, Venue
 from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_strategy.hedging.config import StopTrigger
 from oi_hedge_strategy.live.config import VenueUrls
-from oi_hedge_strategy.live.execution import BinanceExecClientFactory, OKXExecClientFactory
+from oi_hedge_strategy.live.execution import (
+    BinanceExecClientFactory,
+    KrakenExecClientFactory,
+    OKXExecClientFactory,
+)
 
 Values = dict[str, Any]
 
@@ -263,13 +267,14 @@ VENUES = (
         data_config=KrakenDataClientConfig,
         exec_config=KrakenExecClientConfig,
         data_factory=KrakenLiveDataClientFactory,
-        exec_factory=KrakenLiveExecClientFactory,
+        exec_factory=KrakenExecClientFactory,
         environments=(KrakenEnvironment.LIVE, KrakenEnvironment.DEMO),
         keys=("KRAKEN_FUTURES_API_KEY", "KRAKEN_FUTURES_API_SECRET"),
         test_keys=("KRAKEN_FUTURES_DEMO_API_KEY", "KRAKEN_FUTURES_DEMO_API_SECRET"),
         products=_kraken,
         data_urls={"base_url_http_futures": "http", "base_url_ws_futures": "ws"},
         exec_urls={"base_url_http_futures": "http", "base_url_ws_futures": "ws"},
+        hyphens=False,
     ),
 )
 _BY_NAME = {row.venue: row for row in VENUES}

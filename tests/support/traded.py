@@ -6,6 +6,7 @@ from importlib import import_module
 import msgspec
 from fakes.binance_venue import BinanceVenue
 from fakes.bybit_venue import BybitVenue
+from fakes.kraken_venue import KrakenVenue
 from fakes.okx_venue import OKXVenue
 from fakes.trading_venue import TradingVenue
 from nautilus_trader.config import LiveExecClientConfig
@@ -79,3 +80,4 @@ class Traded:
 BINANCE = Traded("BINANCE", "ETHUSDT-PERP.BINANCE", BinanceVenue)
 BYBIT = Traded("BYBIT", "ETHUSDT-LINEAR.BYBIT", BybitVenue)
 OKX = Traded("OKX", "ETH-USDT-SWAP.OKX", OKXVenue, {**_KEYS, "api_passphrase": "loopback-passphrase"})
+KRAKEN = Traded("KRAKEN", "PF_ETHUSD.KRAKEN", KrakenVenue, {**_KEYS, "api_secret": "bG9vcGJhY2stc2VjcmV0"})

@@ -9,14 +9,14 @@ from nautilus_trader.model.events import OrderDenied, OrderRejected
 from support.live_hedge import LiveHedge
 from support.live_node import run_live, until
 from support.models import SHORT_SCHEMA, tiny_card, write_model
-from support.traded import BINANCE, BYBIT, OKX
+from support.traded import BINANCE, BYBIT, KRAKEN, OKX
 
 from oi_hedge_strategy.hedging import book
 from oi_hedge_strategy.hedging.config import RailsConfig
 from oi_hedge_strategy.live.kill_switch import Answer, KillSwitch
 
 
-@pytest.fixture(params=[BINANCE, BYBIT, OKX], ids=lambda traded: traded.venue)
+@pytest.fixture(params=[BINANCE, BYBIT, OKX, KRAKEN], ids=lambda traded: traded.venue)
 def traded(request):
     return request.param
 
