@@ -129,8 +129,10 @@ class KrakenExecClientFactory(KrakenLiveExecClientFactory):
 
 async def _holds_nothing(client: KrakenExecutionClient, instrument_id: InstrumentId) -> bool:
     """Return whether Kraken says so, False where it says nothing."""
+    futures = client._http_client_futures
+    assert futures is not None
     try:
-        reports = await client._http_client_futures.request_position_status_reports(
+        reports = await futures.request_position_status_reports(
             account_id=client.pyo3_account_id,
             instrument_id=nautilus_pyo3.InstrumentId.from_str(instrument_id.value),
         )

@@ -1,7 +1,12 @@
 """Ask the venue whether the hedge's stops still rest, and book what became of one that does not."""
 
+from nautilus_trader.common.enums import LogLevel
 from nautilus_trader.core.uuid import UUID4
-from nautilus_trader.execution.messages import GenerateFillReports, GenerateOrderStatusReport
+from nautilus_trader.execution.messages import (
+    GenerateFillReports,
+    GenerateOrderStatusReport,
+    GenerateOrderStatusReports,
+)
 from nautilus_trader.execution.reports import OrderStatusReport
 from nautilus_trader.live.execution_client import LiveExecutionClient
 from nautilus_trader.live.node import TradingNode
@@ -16,8 +21,8 @@ class StopCheck:
     """
     Ask the venue for every stop that the node believes to rest.
 
-    A stop that went while the stream was down is told of by nobody: no adapter asks for it on reconnecting,
-    and Nautilus 1.231 gives up on an order that is missing among the open ones
+    A stop that went while the stream was down is told of by nobody: of the adapters only Binance's asks for
+    orders on reconnecting, and Nautilus 1.231 gives up on one that is missing among those that are open
     (`LiveExecutionEngine._check_orders_consistency`). The hedge would go on without a stop.
 
     Parameters
@@ -34,10 +39,16 @@ class StopCheck:
         self._instrument_id = instrument_id
 
     async def check(self, client: LiveExecutionClient) -> None:
-        """Ask once for each stop; no answer, all that an adapter tells of an error, changes nothing."""
-        kernel = self._node.kernel
-        for order in kernel.cache.orders_open(instrument_id=self._instrument_id):
-            if order.order_type != OrderType.STOP_MARKET:
+        """
+        Ask once for what rests, and for each stop that is not among it.
+
+        No answer, which is all that an adapter tells of an error, changes nothing.
+        """
+        believed = self._believed()
+        resting = await client.generate_order_status_reports(self._all()) if believed else []
+        named = {report.client_order_id for report in resting} | {each.venue_order_id for each in resting}
+        for order in believed:
+            if order.client_order_id in named or order.venue_order_id in named or not order.is_open:
                 continue
             report = await client.generate_order_status_report(self._question(order))
             if order.is_open and report is not None and report.order_status in _GONE:
@@ -65,6 +76,17 @@ class StopCheck:
                     engine.reconcile_execution_report(fill)
         if order.is_open and (report.order_status != OrderStatus.FILLED or report.filled_qty):
             engine.reconcile_execution_report(report)
+
+    def _believed(self) -> list[Order]:
+        """Return the stops that the node believes to rest."""
+        resting = self._node.kernel.cache.orders_open(instrument_id=self._instrument_id)
+        return [order for order in resting if order.order_type == OrderType.STOP_MARKET]
+
+    def _all(self) -> GenerateOrderStatusReports:
+        return GenerateOrderStatusReports(
+            instrument_id=self._instrument_id, start=None, end=None, open_only=True, command_id=UUID4(),
+            ts_init=self._node.kernel.clock.timestamp_ns(), log_receipt_level=LogLevel.DEBUG,
+        )  # fmt: skip
 
     def _question(self, order: Order) -> GenerateOrderStatusReport:
         return GenerateOrderStatusReport(
