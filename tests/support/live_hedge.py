@@ -19,6 +19,7 @@ from nautilus_trader.live.factories import LiveDataClientFactory
 from nautilus_trader.live.node import TradingNode
 from nautilus_trader.model.data import Bar, CustomData, DataType, FundingRateUpdate
 from nautilus_trader.model.identifiers import ClientId, TraderId, Venue
+from nautilus_trader.trading.strategy import Strategy
 from support.engine import bar_type
 from support.nodes import NODES
 from support.traded import BINANCE, Traded
@@ -102,6 +103,8 @@ class LiveHedge:
         What is hedged, ETH.
     traded : Traded
         The venue.
+    check_secs : float
+        How often the venue is asked for its position.
     **values
         Further fields of the strategy's configuration.
 
@@ -114,17 +117,19 @@ class LiveHedge:
         state: Path,
         exposure: float = 10.0,
         traded: Traded = BINANCE,
+        check_secs: float = 0.25,
         **values: Any,
     ) -> None:
         self.traded = traded
+        self._check_secs = check_secs
         values.setdefault(
             "rails", RailsConfig(hard_stop=0.10, max_daily_turnover=100.0, max_daily_orders=100)
         )
+        values.setdefault("policy", PolicyConfig(max_hedge_ratio=1.0))
         self.strategy = OIHedgeStrategy(
             OIHedgeConfig(
                 bar_type=bar_type(traded.hedge), model=model, instrument_ids=(traded.hedge,),
-                state_dir=str(state),
-                exposure=ExposureConfig(quantity=exposure), policy=PolicyConfig(max_hedge_ratio=1.0),
+                state_dir=str(state), exposure=ExposureConfig(quantity=exposure),
                 open_interest_client=ClientId(traded.venue), external_order_claims=[traded.hedge],
                 order_id_tag="HEDGE", use_hyphens_in_client_order_ids=traded.hyphens,
                 use_timer=False, **values,
@@ -132,6 +137,7 @@ class LiveHedge:
         )  # fmt: skip
         self.recorder = DecisionRecorder()
         self.watchers: list[Actor] = []
+        self.beside: list[Strategy] = []
         self._config = TradingNodeConfig(
             trader_id=TraderId("LOOPBACK-001"),
             logging=LoggingConfig(log_level="OFF"),
@@ -164,9 +170,11 @@ class LiveHedge:
         self.feed.provider = execution._instrument_provider
         for actor in (self.recorder, *self.watchers):
             node.trader.add_actor(actor)
-        node.trader.add_strategy(self.strategy)
+        for strategy in (self.strategy, *self.beside):
+            node.trader.add_strategy(strategy)
         self._task = asyncio.create_task(node.run_async())
-        self._check = asyncio.create_task(PositionCheck(node, self.traded.hedge, 0.25).run())
+        check = PositionCheck(node, self.traded.hedge, self._check_secs)
+        self._check = asyncio.create_task(check.run())
         return self
 
     async def __aexit__(self, *_: object) -> None:
