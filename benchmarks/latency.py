@@ -5,7 +5,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from nautilus_trader.adapters.binance.http.client import BinanceHttpClient
 from nautilus_trader.trading.strategy import Strategy
 
+from oi_hedge_strategy.live.collector import collect_in_turn
 from oi_hedge_strategy.live.timing import STAGES
 from oi_hedge_strategy.records import StageTiming
 
@@ -28,7 +28,7 @@ from benchmarks.latency_node import OrderAtOnce, at_once_bar, build_hedge
 from oi_hedge_strategy.strategy import OIHedgeStrategy
 
 _WARM = 20
-_PAUSE_SECS = 0.15
+_PAUSE_SECS = 0.1, 0.2
 _ORDER_PATH = "/fapi/v1/order"
 _AT_ONCE_MARK = "ATONCE"
 Moment = tuple[int, int]
@@ -113,7 +113,9 @@ def measure_latency(orders: int, recorded: bool) -> Latency:
                 await until(lambda: hedge.strategy.is_running, 30.0)
                 hedge.node.trader._msgbus.subscribe("data.StageTiming*", timings.append)
                 _watch_inference(hedge, threads)
+                collecting = asyncio.create_task(collect_in_turn())
                 await _send(hedge, departures, orders + _WARM)
+                collecting.cancel()
             if session is not None:
                 session.finish()
 
@@ -137,9 +139,9 @@ async def _send(hedge: LiveHedge, departures: Departures, orders: int) -> None:
         if len(departures.hedge) >= orders:
             return
         hedge.bar(round(float(rng.uniform(1700.0, 2300.0)), 2))
-        await asyncio.sleep(_PAUSE_SECS)
+        await asyncio.sleep(float(rng.uniform(*_PAUSE_SECS)))
         hedge.feed.push(at_once_bar())
-        await asyncio.sleep(_PAUSE_SECS)
+        await asyncio.sleep(float(rng.uniform(*_PAUSE_SECS)))
     raise RuntimeError(f"too few orders were sent: {hedge.recorder.decisions[-1:]}")
 
 

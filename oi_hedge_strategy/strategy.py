@@ -159,9 +159,11 @@ class OIHedgeStrategy(Strategy):
             self._desk.halted = data.action in _HALTS
 
     def on_order_submitted(self, event: OrderSubmitted) -> None:
-        """Note how long a hedge order took to leave."""
+        """Note how long a hedge order took to leave, and do what waited for it."""
         if not self._book.is_stop(event.client_order_id):
             self._timer.sent(event.ts_event, self.clock.timestamp_ns())
+            if self._safety is not None:
+                self._safety.sync()
 
     def on_order_accepted(self, event: OrderAccepted) -> None:
         """Take off a hard stop that has come to rest when another had taken its place."""

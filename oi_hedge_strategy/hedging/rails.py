@@ -1,10 +1,10 @@
 """Hard risk rails: each can only make the book safer, and says what it did."""
 
-import json
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict
 from math import floor
+
+import msgspec
 
 from oi_hedge_strategy.hedging.config import FailState, RailsConfig
 from oi_hedge_strategy.hedging.rail_records import RailAction, RailInput, RailState, RailVerdict
@@ -78,12 +78,19 @@ class Rails:
 
     def save(self) -> bytes:
         """Return what the rails remember as JSON."""
-        fields = {**asdict(self.state), "trades": list(self.state.trades)}
-        return json.dumps(fields).encode()
+        state = self.state
+        return msgspec.json.encode(
+            {
+                "peak_equity": state.peak_equity,
+                "closed_until": state.closed_until,
+                "drawn_down": state.drawn_down,
+                "trades": list(state.trades),
+            }
+        )
 
     def restore(self, saved: bytes) -> None:
         """Take up what `save` returned."""
-        fields = json.loads(saved)
+        fields = msgspec.json.decode(saved)
         fields["trades"] = deque((int(ts), float(traded)) for ts, traded in fields["trades"])
         self.state = RailState(**fields)
 

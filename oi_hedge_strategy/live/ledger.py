@@ -32,8 +32,8 @@ class Ledger:
     """
     Keep the records of a run in a directory, for months and over restarts.
 
-    A record goes to the journal of its UTC day at once; when the day is over, or at the next start, the day
-    moves into the catalog. Being killed loses at most the record that is being written.
+    A record goes to the journal of its UTC day at once; days that are over are moved into the catalog when
+    asked. Being killed loses at most the record that is being written.
 
     Parameters
     ----------
@@ -48,9 +48,9 @@ class Ledger:
         self._day = ""
         self._journal: Journal | None = None
 
-    def append(self, record: CatalogData) -> bool:
+    def append(self, record: CatalogData) -> str:
         """
-        Add a record; return whether a day was completed by it.
+        Add a record; return its UTC day where it is the first of a day in this process, nothing otherwise.
 
         Raises
         ------
@@ -58,20 +58,22 @@ class Ledger:
             If the disk is full or gone.
 
         """
-        day = _day_of(record.ts_init)
-        turned = self._journal is not None and day > self._day
-        if self._journal is None or turned:
-            self.close()
-            self._day = day
-            self.move_days(before=day)
+        day, begun = _day_of(record.ts_init), ""
+        if self._journal is None or day > self._day:
+            if self._journal is not None:
+                self._journal.close()
             path = self.directory / f"{day}.journal"
             _cut_torn(path)
-            self._journal = Journal(path)
+            self._journal, self._day, begun = Journal(path), day, day
         self._journal.append(KINDS.index(type(record)), json.dumps(record.to_dict()).encode())
-        return turned
+        return begun
 
     def move_days(self, before: str) -> None:
-        """Move the journals of the days before one into the catalog; doing it again changes nothing."""
+        """
+        Move the journals of the days before one into the catalog; doing it again changes nothing.
+
+        A journal goes once the catalog is on the disk.
+        """
         for path in sorted(self.directory.glob("*.journal")):
             if path.stem >= before:
                 continue
@@ -81,6 +83,7 @@ class Ledger:
                 rows = sorted((r for r in records if type(r) is kind), key=lambda r: r.ts_init)
                 if rows:
                     catalog.write_data(rows, skip_disjoint_check=True)
+            os.sync()
             path.unlink()
 
     def close(self) -> None:

@@ -156,7 +156,7 @@ class LedgerKeeper(Actor):
     def _keep(self, record: CatalogData) -> None:
         """Keep a record; a disk that takes none is said once and tried again with the next record."""
         try:
-            turned = self._ledger.append(record)
+            begun = self._ledger.append(record)
         except OSError as error:
             if not self._failed:
                 text = f"the ledger takes no records: {error.strerror or error}; they are lost"
@@ -169,5 +169,12 @@ class LedgerKeeper(Actor):
             self.log.warning(text)
             self.msgbus.publish(TROUBLE_TOPIC, ("recording", "ledger", False, text))
         self._failed = False
-        if turned:
-            self.log.info("the ledger has begun another day")
+        if begun:
+            self.run_in_executor(self._move_days, (begun,))
+
+    def _move_days(self, before: str) -> None:
+        """Move days that are over into the catalog: no order waits for it."""
+        try:
+            self._ledger.move_days(before)
+        except OSError as error:
+            self.log.error(f"the ledger's days before {before} are not in the catalog yet: {error}")

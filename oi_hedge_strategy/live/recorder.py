@@ -20,6 +20,7 @@ from oi_hedge_strategy.live.entries import (
     kind_of,
     pack,
 )
+from oi_hedge_strategy.live.leaving import Leaving
 from oi_hedge_strategy.live.node_thread import in_node_thread
 from oi_hedge_strategy.live.session import DESK_FILE
 from oi_hedge_strategy.live.state_store import Arrays, write_checkpoint
@@ -66,6 +67,7 @@ class SessionRecorder(Actor):
         self._sequence = 0
         self._newest = 0
         self._waiting: list[Any] = []
+        self._leaving = Leaving()
 
     def on_start(self) -> None:
         """Journal the instruments, then listen ahead of the strategy."""
@@ -79,7 +81,7 @@ class SessionRecorder(Actor):
         self.msgbus.subscribe("data.*", self._on_data, priority=_FIRST)
         self.msgbus.subscribe(f"events.order.{self.config.strategy_id}", self._on_event, priority=_FIRST)
         if isinstance(self.clock, LiveClock):
-            publish = in_node_thread(self, lambda event: self._publish())
+            publish = in_node_thread(self, lambda event: self._on_timer())
             self.clock.set_timer(_PUBLISH, pd.Timedelta(milliseconds=_EVERY_MS), callback=publish)
 
     def on_stop(self) -> None:
@@ -104,12 +106,17 @@ class SessionRecorder(Actor):
             self._journal(value)
 
     def _on_event(self, event: Any) -> None:
+        self._leaving.note(event)
         if type(event) in ORDER_KINDS:
             self._journal(event)
 
     def _journal(self, value: Any) -> None:
         self._waiting.append(value)
         if len(self._waiting) >= _AT_MOST:
+            self._publish()
+
+    def _on_timer(self) -> None:
+        if not self._leaving.must_wait():
             self._publish()
 
     def _publish(self) -> None:

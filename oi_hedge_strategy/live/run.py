@@ -17,6 +17,7 @@ from oi_hedge_strategy.live.checks import (
     check_stop,
     traded_venues,
 )
+from oi_hedge_strategy.live.collector import collect_in_turn
 from oi_hedge_strategy.live.config import STATE, Mode
 from oi_hedge_strategy.live.kill_switch import KillSwitch, listen_to_signals
 from oi_hedge_strategy.live.lock import InstanceLock, lock_account
@@ -109,6 +110,8 @@ async def _supervise(node: TradingNode, strategy: OIHedgeStrategy, timeout_secs:
                 f"node.timeout_secs {timeout_secs:g}; the log above names it"
             )
         await asyncio.sleep(_LOOK_SECS)
+    collecting = loop.create_task(collect_in_turn())
+    running.add_done_callback(lambda _: collecting.cancel())
     await running
 
 

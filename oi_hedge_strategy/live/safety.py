@@ -54,6 +54,7 @@ class Safety:
         self._keeper = StateKeeper(desk, store, cache if cache.has_backing else None, key)
         self._guard = Guard(KillSwitch(directory), book) if directory is not None else None
         self._stop_due = 0
+        self._unsynced = False
 
     @classmethod
     def of(
@@ -114,17 +115,28 @@ class Safety:
         if now >= self._stop_due and not self._book.is_protected():
             self._book.protect()
             self._stop_due = now + _STOP_RETRY_NS
+        self.sync()
         notices += self._keeper.notices
         self._keeper.notices.clear()
         return notices
 
     def decided(self, now: int, ordered: float) -> None:
-        """Keep what a decision changed, and what it ordered."""
+        """Keep what a decision changed, and what it ordered, before the order leaves."""
         self._keeper.decided(now, self._book.save() | {"ordered": ordered})
+        self._unsynced = True
+        if not ordered:
+            self.sync()
+
+    def sync(self) -> None:
+        """Bring to the disk what was kept of the last decision, now that no order waits."""
+        if self._unsynced:
+            self._unsynced = False
+            self._keeper.sync()
 
     def note(self) -> None:
         """Keep what an event of an order changed."""
         self._keeper.note(self._desk.newest, self._book.save())
+        self._keeper.sync()
 
     def close(self) -> None:
         """Keep all and let go of the state directory."""

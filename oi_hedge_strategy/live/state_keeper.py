@@ -1,10 +1,10 @@
 """What a running hedge leaves behind for its next start: every event, and what each decision changed."""
 
-import json
 import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
 from nautilus_trader.cache.cache import Cache
 
 from oi_hedge_catalog.errors import StateError
@@ -65,6 +65,7 @@ class StateKeeper:
         self._venues = {venue: at for at, venue in enumerate(desk.schema.venues)}
         self._drift_revision = -1
         self._failed_at: int | None = None
+        self._book: Facts = {}
         self.notices: list[str] = []
         self.undecided = False
 
@@ -103,7 +104,7 @@ class StateKeeper:
                 self._desk.replay(Stream(stream), venues[venue], ts, fields)
                 self.undecided |= stream == Stream.PERPETUAL and venues[venue] == self._desk.hedge_venue
             else:
-                found = json.loads(payload)
+                found = msgspec.json.decode(payload)
                 if kind == _DECISION:
                     self._desk.look(found["now"])
                     self.undecided = False
@@ -123,9 +124,9 @@ class StateKeeper:
             If the disk does not take it.
 
         """
-        self._desk.listener = self._on_event
+        self._desk.listener, self._book = self._on_event, book
         if self._store is not None:
-            self._checkpoint(book)
+            self._checkpoint(self._store)
             self._store.wait()
 
     def decided(self, now: int, book: Mapping[str, Any]) -> None:
@@ -136,6 +137,15 @@ class StateKeeper:
         """Keep what rails, drift monitor and book remember after anything else."""
         self._remember(_NOTE, now, book)
 
+    def sync(self) -> None:
+        """
+        Bring to the disk what was kept, without waiting for it, or begin a generation where one is due.
+
+        What was kept has survived the process before; this is for a loss of power, and takes the longer the
+        more is kept. It is done when no order waits to leave.
+        """
+        self._keep(self._bring, self._desk.newest)
+
     def close(self) -> None:
         """Stop listening and let go of the store."""
         self._desk.listener = None
@@ -144,30 +154,31 @@ class StateKeeper:
             self._store.close()
 
     def _remember(self, kind: int, now: int, book: Mapping[str, Any]) -> None:
-        facts: Facts = {"now": now, "rails": self._desk.rails.save().decode(), "book": dict(book)}
+        self._book = dict(book)
+        facts: Facts = {"now": now, "rails": self._desk.rails.save().decode(), "book": self._book}
         revision = self._desk.drift_revision
         drift = self._desk.save_drift() if revision != self._drift_revision else None
         self._drift_revision = revision
         if self._cache is not None:
-            self._cache.add(self._key, json.dumps(facts).encode())
+            self._cache.add(self._key, msgspec.json.encode(facts))
             if drift is not None:
                 self._cache.add(f"{self._key}.drift", drift)
         if drift is not None:
             facts["drift"] = drift.decode()
-        self._keep(lambda store: self._append(store, kind, facts), now)
+        if self._failed_at is None:
+            self._keep(lambda store: store.append(kind, msgspec.json.encode(facts)), now)
 
-    def _append(self, store: StateStore, kind: int, facts: Facts) -> None:
+    def _bring(self, store: StateStore) -> None:
         if self._failed_at is not None:
-            if facts["now"] < self._failed_at + _RETRY_NS:
+            if self._desk.newest < self._failed_at + _RETRY_NS:
                 return
-            self._failed_at = facts["now"]
-            self._checkpoint(facts["book"])
+            self._failed_at = self._desk.newest
+            self._checkpoint(store)
             store.wait()
             self._failed_at = None
             self.notices.append("the state is saved again")
-        store.append(kind, json.dumps(facts).encode())
-        if store.records >= self._checkpoint_records:
-            self._checkpoint(facts["book"])
+        elif store.records >= self._checkpoint_records:
+            self._checkpoint(store)
         else:
             store.sync()
 
@@ -187,16 +198,15 @@ class StateKeeper:
                 self.notices.append(f"the state is not saved: {error}; a restart would lack what follows")
             self._failed_at = now
 
-    def _checkpoint(self, book: Facts) -> None:
-        assert self._store is not None
+    def _checkpoint(self, store: StateStore) -> None:
         arrays, facts = self._desk.save()
-        self._store.begin(arrays, facts | {"book": book})
+        store.begin(arrays, facts | {"book": self._book})
 
     def _restore_from_cache(self) -> Facts | None:
         content = self._cache.get(self._key) if self._cache is not None else None
         if self._cache is None or content is None:
             return None
-        found, drift = json.loads(content), self._cache.get(f"{self._key}.drift")
+        found, drift = msgspec.json.decode(content), self._cache.get(f"{self._key}.drift")
         self._desk.remember(found["rails"], drift.decode() if drift is not None else None)
         book: Facts = found["book"]
         return book

@@ -13,8 +13,10 @@ from nautilus_trader.model.data import Bar, CustomData
 from nautilus_trader.model.events import OrderInitialized
 from nautilus_trader.model.identifiers import InstrumentId, StrategyId
 
+from oi_hedge_catalog.types import CatalogData
 from oi_hedge_strategy.live.alerts import TROUBLE_TOPIC
 from oi_hedge_strategy.live.entries import ORDER_KINDS, is_market_data, kind_of
+from oi_hedge_strategy.live.leaving import Leaving
 from oi_hedge_strategy.live.node_thread import in_node_thread
 from oi_hedge_strategy.live.session import STATUS_FILE, Session, write_json
 from oi_hedge_strategy.live.timing import STAGES
@@ -55,7 +57,8 @@ class StatusWriter(Actor):
     def __init__(self, config: StatusWriterConfig) -> None:
         super().__init__(config)
         self._path = Path(config.directory) / STATUS_FILE
-        self._last: dict[str, dict[str, Any]] = {}
+        self._last: dict[type, CatalogData] = {}
+        self._leaving = Leaving()
         self._feeds: dict[tuple[str, str], int] = {}
         self._alerts: dict[str, tuple[int, str]] = {}
         self._orders: deque[dict[str, Any]] = deque(maxlen=_ORDERS)
@@ -67,7 +70,7 @@ class StatusWriter(Actor):
         self.msgbus.subscribe("data.*", self._on_message)
         self.msgbus.subscribe(f"events.order.{self.config.strategy_id}", self._on_order)
         every = pd.Timedelta(seconds=self.config.every_secs)
-        self.clock.set_timer(_WRITE, every, callback=in_node_thread(self, lambda event: self._write()))
+        self.clock.set_timer(_WRITE, every, callback=in_node_thread(self, lambda event: self._on_timer()))
 
     def on_stop(self) -> None:
         """Write a last time."""
@@ -80,7 +83,7 @@ class StatusWriter(Actor):
     def _on_message(self, message: Any) -> None:
         value = message.data if isinstance(message, CustomData) else message
         if isinstance(value, HedgeDecision | CascadeForecast):
-            self._last[type(value).__name__] = value.to_dict()
+            self._last[type(value)] = value
         elif isinstance(value, StageTiming):
             self._timings.append(value)
         elif isinstance(value, Alert):
@@ -93,6 +96,7 @@ class StatusWriter(Actor):
             self._feeds[kind_of(value).__name__, str(about)] = value.ts_init
 
     def _on_order(self, event: Any) -> None:
+        self._leaving.note(event)
         if type(event) in _EVENTS and not isinstance(event, OrderInitialized):
             order = self.cache.order(event.client_order_id)
             self._orders.append(
@@ -108,6 +112,10 @@ class StatusWriter(Actor):
                 }
             )
 
+    def _on_timer(self) -> None:
+        if not self._leaving.must_wait():
+            self._write()
+
     def _write(self) -> None:
         try:
             write_json(self._path, self.snapshot())
@@ -120,13 +128,17 @@ class StatusWriter(Actor):
             self._failing = False
             self.msgbus.publish(TROUBLE_TOPIC, ("recording", "status", False, "the session is written again"))
 
+    def _latest(self, kind: type[CatalogData]) -> dict[str, Any] | None:
+        found = self._last.get(kind)
+        return found.to_dict() if found is not None else None
+
     def snapshot(self) -> dict[str, Any]:
         """Return everything that is shown."""
         return {
             "written": self.clock.timestamp_ns(),
             "instrument": str(self.config.instrument_id),
-            "decision": self._last.get("HedgeDecision"),
-            "forecast": self._last.get("CascadeForecast"),
+            "decision": self._latest(HedgeDecision),
+            "forecast": self._latest(CascadeForecast),
             "feeds": [
                 {"kind": kind, "instrument": about, "ts": ts}
                 for (kind, about), ts in sorted(self._feeds.items())

@@ -1,5 +1,6 @@
 """A ledger of months as a run writes it: hourly bars, a hedge on alternate days, cascades now and then."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -62,3 +63,4 @@ def write_ledger(
             ledger.append(LedgerFill(HEDGE, *fill, ts + 1, ts + 1))
             equity, held = equity - FEE, target
     ledger.close()
+    ledger.move_days(before=f"{datetime.fromtimestamp(ts / 1e9, UTC):%Y-%m-%d}")

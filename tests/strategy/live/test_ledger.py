@@ -35,11 +35,11 @@ def test_a_day_that_is_over_is_in_the_catalog_and_today_in_the_journal(tmp_path)
     assert [each.side for each in read_ledger(tmp_path, LedgerFill)] == [-1, 1, -1]
 
 
-def test_append_says_when_a_day_has_ended(tmp_path):
+def test_append_says_when_a_day_begins(tmp_path):
     ledger = Ledger(tmp_path)
-    turned = [ledger.append(fill(START + hours * HOUR, f"O-{hours}")) for hours in (0, 23, 24, 25)]
+    begun = [ledger.append(fill(START + hours * HOUR, f"O-{hours}")) for hours in (0, 23, 24, 25)]
     ledger.close()
-    assert turned == [False, False, True, False]
+    assert begun == ["2024-01-01", "", "2024-01-02", ""]
 
 
 def test_a_later_run_of_the_day_adds_to_its_journal(tmp_path):
@@ -84,7 +84,7 @@ def test_a_run_that_pauses_for_days_moves_what_was_left(tmp_path):
     ledger.append(fill(START, "O-1"))
     ledger.close()
     later = Ledger(tmp_path)
-    later.append(fill(START + 5 * 24 * HOUR, "O-2"))
+    later.move_days(before=later.append(fill(START + 5 * 24 * HOUR, "O-2")))
     assert journals(tmp_path) == ["2024-01-06.journal"]
     assert names(tmp_path) == ["O-1", "O-2"]
     later.close()

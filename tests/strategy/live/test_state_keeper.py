@@ -4,6 +4,7 @@ import errno
 import json
 import os
 from dataclasses import replace
+from math import sin
 
 import numpy as np
 import pytest
@@ -47,12 +48,13 @@ class Node:
         self.desk.replay(stream, venue, ts, fields)
         if stream is not Stream.PERPETUAL or venue != "BINANCE":
             return None
-        equity = 1e5 * (1.0 + 0.1 * np.sin(ts / HOUR / 9.0))
+        equity = 1e5 * (1.0 + 0.1 * sin(ts / HOUR / 9.0))
         found = self.desk.decide(ts, 10.0, self.held, equity)
         if found.trades and found.target_quantity != self.held:
             self.desk.record_order(ts, found.target_quantity - self.held, 10.0)
             self.held = found.target_quantity
         self.keeper.decided(ts, {"position": self.held})
+        self.keeper.sync()
         seen = found.forecast.probability.tobytes(), found.verdict.ratio, found.verdict.reason, found.target
         return ts, self.held, *seen
 
