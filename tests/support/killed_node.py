@@ -17,10 +17,11 @@ from support.engine import HEDGE, bar_type
 from support.live_hedge import LiveHedge
 
 from oi_hedge_catalog.types import OpenInterestUpdate
-from oi_hedge_strategy.hedging.config import ExecutionConfig, RailsConfig
+from oi_hedge_strategy.hedging.config import DriftConfig, ExecutionConfig, RailsConfig
 from oi_hedge_strategy.records import HedgeDecision
 
 _LOOK_SECS = 0.002
+DRIFT = DriftConfig(window_days=28.0, on_drift="ignore")
 RAILS = RailsConfig(
     hard_stop=0.5,
     cooldown_hours=5.0,
@@ -85,16 +86,24 @@ class KilledNode:
         snapshot = desk.look(desk.newest)
         digest = hashlib.sha256(b"".join(getattr(snapshot, name).tobytes() for name in snapshot.__slots__))
         rails = asdict(desk.rails.state)
-        return {"state": digest.hexdigest(), "rails": {**rails, "trades": list(rails["trades"])}}
+        drift = desk.save_drift()
+        return {
+            "state": digest.hexdigest(),
+            "rails": {**rails, "trades": list(rails["trades"])},
+            "drift": json.loads(drift) if drift is not None else None,
+        }
 
 
-async def main(base: str, model: str, state: str, exposure: float) -> None:
-    """Run until standard input ends."""
+async def main(base: str, model: str, state: str, exposure: float, redis_port: int) -> None:
+    """Run until standard input ends; an empty `state` is none."""
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     execution = ExecutionConfig(min_adjustment=0.01)
-    live = LiveHedge(base, model, Path(state), exposure, rails=RAILS, execution=execution)
+    directory = Path(state) if state else None
+    live = LiveHedge(
+        base, model, directory, exposure, redis_port=redis_port, rails=RAILS, execution=execution, drift=DRIFT
+    )
     live.strategy._restart_at = lambda: live.strategy._desk.newest  # its market is of another year
     async with live:
         node = KilledNode(live)
@@ -115,4 +124,4 @@ async def main(base: str, model: str, state: str, exposure: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3], float(sys.argv[4])))
+    asyncio.run(main(*sys.argv[1:4], float(sys.argv[4]), int(sys.argv[5])))

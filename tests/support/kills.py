@@ -14,6 +14,8 @@ from fakes.binance_venue import BinanceVenue
 from fakes.futures_account import FuturesAccount
 from support.engine import HOUR, START
 
+_LONGEST = 2**22
+"""Of an answer: what a node remembers is one line."""
 Event = tuple[int, str, list[float]]
 
 
@@ -52,13 +54,16 @@ class Child:
         self._process = process
 
     @classmethod
-    async def start(cls, venue: BinanceVenue, model: Path, state: Path, exposure: float) -> "Child":
-        """Start a process."""
+    async def start(
+        cls, venue: BinanceVenue, model: Path, state: Path | None, exposure: float, redis_port: int = 0
+    ) -> "Child":
+        """Start a process; it remembers in a directory, in Redis, or both."""
         tests = Path(__file__).parents[1]
         paths = os.pathsep.join([str(tests), *sys.path])
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "support.killed_node", venue.base, str(model), str(state), str(exposure),
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            sys.executable, "-m", "support.killed_node", venue.base, str(model),
+            str(state) if state is not None else "", str(exposure), str(redis_port),
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=_LONGEST,
             env={**os.environ, "PYTHONPATH": paths},
         )  # fmt: skip
         return cls(process)

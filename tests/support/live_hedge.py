@@ -5,8 +5,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from nautilus_trader.cache.config import CacheConfig
 from nautilus_trader.common.actor import Actor
-from nautilus_trader.common.config import LoggingConfig
+from nautilus_trader.common.config import DatabaseConfig, LoggingConfig
 from nautilus_trader.common.providers import InstrumentProvider
 from nautilus_trader.config import (
     LiveDataClientConfig,
@@ -97,14 +98,16 @@ class LiveHedge:
         Address of the venue that orders go to.
     model : str
         The model file.
-    state : Path
-        The state directory.
+    state : Path, optional
+        The state directory; none where Redis alone is to remember.
     exposure : float
         What is hedged, ETH.
     traded : Traded
         The venue.
     check_secs : float
         How often the venue is asked for its position.
+    redis_port : int
+        Of the server behind Nautilus's cache; none when 0.
     **values
         Further fields of the strategy's configuration.
 
@@ -114,10 +117,11 @@ class LiveHedge:
         self,
         base: str,
         model: str,
-        state: Path,
+        state: Path | None,
         exposure: float = 10.0,
         traded: Traded = BINANCE,
         check_secs: float = 0.25,
+        redis_port: int = 0,
         **values: Any,
     ) -> None:
         self.traded = traded
@@ -129,7 +133,8 @@ class LiveHedge:
         self.strategy = OIHedgeStrategy(
             OIHedgeConfig(
                 bar_type=bar_type(traded.hedge), model=model, instrument_ids=(traded.hedge,),
-                state_dir=str(state), exposure=ExposureConfig(quantity=exposure),
+                state_dir=str(state) if state is not None else "",
+                exposure=ExposureConfig(quantity=exposure),
                 open_interest_client=ClientId(traded.venue), external_order_claims=[traded.hedge],
                 order_id_tag="HEDGE", use_hyphens_in_client_order_ids=traded.hyphens,
                 use_timer=False, **values,
@@ -143,6 +148,13 @@ class LiveHedge:
             logging=LoggingConfig(log_level="OFF"),
             data_clients={traded.venue: LiveDataClientConfig()},
             exec_clients={traded.venue: traded.exec_config(base)},
+            cache=CacheConfig(
+                database=DatabaseConfig(type="redis", host="127.0.0.1", port=redis_port)
+                if redis_port
+                else None
+            ),
+            load_state=bool(redis_port),
+            save_state=bool(redis_port),
             exec_engine=LiveExecEngineConfig(
                 reconciliation=True,
                 reconciliation_startup_delay_secs=0.05,

@@ -1,7 +1,6 @@
 """A desk that is brought back goes on as one that was never stopped."""
 
 import errno
-import json
 import os
 from dataclasses import replace
 from math import sin
@@ -156,18 +155,3 @@ def test_a_full_disk_stops_no_decision_is_said_once_and_what_followed_is_kept_ag
     assert again.desk.rails.state == whole.desk.rails.state
     expected, found = (each.desk.look(EVENTS[150][0]) for each in (whole, again))
     assert expected.values.tobytes() == found.values.tobytes()
-
-
-def test_what_rails_and_book_remember_goes_to_nautilus_cache_where_it_has_a_database(model):
-    class Database(dict):
-        add = dict.__setitem__
-
-    node, cache = Node(model), Database()
-    node.keeper = StateKeeper(node.desk, None, cache, "HEDGE")
-    for event in EVENTS[:300]:
-        node.take(event)
-    assert set(cache) == {"HEDGE", "HEDGE.drift"} or set(cache) == {"HEDGE"}
-    assert json.loads(cache["HEDGE"])["book"] == {"position": node.held}
-    again = Node(model)
-    assert StateKeeper(again.desk, None, cache, "HEDGE").restore() == {"position": node.held}
-    assert again.desk.rails.state == node.desk.rails.state
