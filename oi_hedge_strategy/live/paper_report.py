@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pandas as pd
 
 from oi_hedge_catalog import store
@@ -89,7 +90,8 @@ def make_report(
     record = ledger_record(ledger, settings, card)
     result = build_result(record)
     if catalog is not None:
-        reference = _backtest_now(settings, card, catalog, coverage, out / "backtest")
+        equity = float(record.runs["hedged"].hedge_equity[0])
+        reference = _backtest_now(settings, card, catalog, coverage, equity, out / "backtest")
     side = "down" if settings.exposure_quantity > 0.0 else "up"
     verdict = judge_paper(result, reference, coverage, settings.paper, side)
     report = PaperReport(coverage, result, verdict, daily_summary(record))
@@ -158,15 +160,22 @@ def _read_result(path: Path) -> dict[str, Any]:
 
 
 def _backtest_now(
-    settings: BacktestSettings, card: ModelCard, catalog: Path, coverage: Coverage, out: Path
+    settings: BacktestSettings,
+    card: ModelCard,
+    catalog: Path,
+    coverage: Coverage,
+    equity: float,
+    out: Path,
 ) -> dict[str, Any]:
-    """Run the backtest over the time of the ledger, on data of one's own."""
+    """Run the backtest over the time of the ledger, on data of one's own, with the account that paper had."""
     model = Path(settings.models or settings.model)
     registry = Registry.open(model) if settings.models else None
     plan = make_plan(
         store.open_catalog(catalog), settings, model, card, coverage.start_ns, coverage.end_ns, registry
     )
-    result = build_result(run_backtest(plan, out))
+    collateral = equity / (plan.start_price * abs(settings.exposure_quantity))
+    same = replace(plan, settings=msgspec.structs.replace(settings, collateral=collateral))
+    result = build_result(run_backtest(same, out, sweeps="none"))
     write_result(out / RESULT_FILE, result)
     return result
 
