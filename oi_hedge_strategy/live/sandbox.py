@@ -135,8 +135,6 @@ class PaperSandboxClient(SandboxExecutionClient):
 
     def connect(self) -> None:
         """Take in the venue's market data before anything else does, and watch the account."""
-        for instrument in self._cache.instruments(venue=self.venue):
-            self.exchange.add_instrument(instrument)
         venue = self.venue
         for topic in (
             f"data.bars.*.{venue}-*",
@@ -206,6 +204,8 @@ class PaperSandboxClient(SandboxExecutionClient):
             self._arrive(command)
 
     def _arrive(self, command: TradingCommand) -> None:
+        if command.instrument_id not in self.exchange.instruments:
+            self.exchange.add_instrument(self._cache.instrument(command.instrument_id))
         self.test_clock.set_time(max(self._clock.timestamp_ns(), self.test_clock.timestamp_ns()))
         self.exchange.send(command)
 

@@ -163,15 +163,17 @@ def test_a_later_run_carries_on_with_balance_position_and_stop(first):
     async def scenario(node, feed, exchanges):
         await until(lambda: short(node), 60.0)
         seen["balance"] = balance(node)
-        await until_bars(node, 3)
         await until(lambda: stops(node), 60.0)
+        await until_bars(node, 3)
         seen["stops"] = stops(node)
+        seen["made"] = [each for each in node.cache.orders() if "HARD_STOP" in (each.tags or ())]
         (seen["position"],) = short(node)
 
     first(scenario)
     assert seen["balance"] == pytest.approx(first.balance)
     assert seen["position"].avg_px_open == pytest.approx(float(before.positions[0].average_price))
     (stop,) = seen["stops"]
+    assert seen["made"] == [stop]  # the first that was sent rests: it met no quote yet
     assert (stop.side, float(stop.quantity), stop.is_reduce_only) == (OrderSide.BUY, 10.0, True)
     assert len(first.ledger(LedgerFill)) == fills  # what was taken up again is no fill
     assert first.account.positions == before.positions
@@ -191,6 +193,24 @@ def test_the_hard_stop_meets_the_live_quotes(tmp_path):
     assert (opened.side, closed.side, closed.quantity) == (-1, 1, 10.0)
     assert closed.price >= 2300.0
     assert run.account.positions == ()
+
+
+def test_a_stop_that_the_market_passed_meanwhile_is_met_after_the_start(tmp_path):
+    run = PaperRun(tmp_path)
+
+    async def opened(node, feed, exchanges):
+        await until(lambda: short(node), 60.0)
+        await until(lambda: stops(node), 60.0)
+
+    async def met(node, feed, exchanges):
+        feed.price = 2300.0
+        await until(lambda: len(run.ledger(LedgerFill)) > 1, 60.0)
+
+    run(opened)
+    run(met)
+    opening, closing = run.ledger(LedgerFill)[:2]
+    assert (opening.side, closing.side, closing.quantity) == (-1, 1, 10.0)
+    assert closing.price >= 2300.0
 
 
 def test_the_session_keeps_the_settings(first):
