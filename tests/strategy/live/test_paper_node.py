@@ -7,7 +7,7 @@ import time
 import pytest
 from fakes.binance_feed import BinanceFeed
 from fakes.server import FakeExchanges
-from nautilus_trader.model.enums import OrderSide
+from nautilus_trader.model.enums import OrderSide, OrderStatus
 from nautilus_trader.model.identifiers import InstrumentId, Venue
 from support.live_node import until
 from support.paper_run import paper_settings
@@ -75,7 +75,8 @@ def short(node):
 
 
 def stops(node):
-    return [each for each in node.cache.orders_open(instrument_id=HEDGE) if "HARD_STOP" in (each.tags or ())]
+    resting = (each for each in node.cache.orders_open(instrument_id=HEDGE) if each.tags)
+    return [each for each in resting if "HARD_STOP" in each.tags and each.status == OrderStatus.ACCEPTED]
 
 
 async def until_bars(node, count):
