@@ -63,6 +63,8 @@ class OIHedgeConfig(StrategyConfig, frozen=True, kw_only=True):
     request_look_back : bool
         Whether the venues are asked for what is lacking of bars, open interest and funding before the first
         forecast.
+    taker_fee : float, optional
+        Of the account at the hedge venue, a fraction of the notional; the instrument's own by default.
     adopt_position : bool
         Whether a first start may take over a position that the hedge instrument holds already.
 
@@ -86,6 +88,7 @@ class OIHedgeConfig(StrategyConfig, frozen=True, kw_only=True):
     state_dir: str = ""
     look_back_catalog: str = ""
     request_look_back: bool = False
+    taker_fee: float | None = None
     adopt_position: bool = False
 
     def check(self) -> None:
@@ -126,5 +129,7 @@ class OIHedgeConfig(StrategyConfig, frozen=True, kw_only=True):
                 f"exposure names the hedge instrument {self.bar_type.instrument_id}: a venue nets both, "
                 "orders would move the position that is to be hedged; hedge in another instrument"
             )
+        if self.taker_fee is not None and not 0.0 <= self.taker_fee < 0.1:
+            raise ConfigError(f"taker_fee must be a fraction in [0, 0.1), was {self.taker_fee:g}")
         if not self.forecast_interval_secs > 0.0:
             raise ConfigError(f"forecast_interval_secs must be above 0, was {self.forecast_interval_secs}")

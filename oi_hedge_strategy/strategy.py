@@ -104,6 +104,10 @@ class OIHedgeStrategy(Strategy):
         self._desk = self.make_desk(
             self.config, hedge, self._slots(hedge), max(self._active_from, self.clock.timestamp_ns())
         )
+        if not self._desk.taker_fee:
+            self.log.warning(
+                f"{hedge.id} names no taker fee: the hedge is sized as if trading were free of it; set costs.taker_fee"
+            )
         if _RAILS in self._saved:
             self._desk.rails.restore(self._saved[_RAILS])
         if _DRIFT in self._saved:

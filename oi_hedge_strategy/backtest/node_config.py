@@ -91,6 +91,7 @@ def _config(
         execution=execution,
         drift=plan.settings.drift,
         active_from=iso(plan.start_ns),
+        taker_fee=plan.taker_fee,
         order_id_tag=HEDGE_TAG,
     )
     engine = BacktestEngineConfig(

@@ -94,6 +94,12 @@ class BacktestPlan:
         return self.settings.collateral * self.start_price * abs(self.settings.exposure_quantity)
 
     @property
+    def taker_fee(self) -> float:
+        """Return what the hedge venue charges, a fraction of the notional."""
+        _, fee = self.settings.costs.fees(self.settings.hedge_instrument.venue.value)
+        return float(self.hedge.taker_fee) if fee is None else fee
+
+    @property
     def long(self) -> bool:
         """Return whether the exposure loses when the price falls."""
         return self.settings.exposure_quantity > 0.0

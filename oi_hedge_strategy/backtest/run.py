@@ -162,7 +162,6 @@ def _write_reports(engine: BacktestEngine, out: Path) -> None:
 
 def _cost_note(plan: BacktestPlan) -> str:
     settings, costs = plan.settings, plan.settings.costs
-    _, taker = costs.fees(settings.hedge_instrument.venue.value)
     scaled = [
         f"{what} times {factor:g}"
         for what, factor in (("impact", costs.impact_multiplier), ("latency", costs.latency_multiplier))
@@ -173,7 +172,7 @@ def _cost_note(plan: BacktestPlan) -> str:
     )
     return ", ".join(
         [
-            f"taker fee {float(plan.hedge.taker_fee) if taker is None else taker:.3%}",
+            f"taker fee {plan.taker_fee:.3%}",
             f"square-root impact, {moved}",
             "half-spread and latency that grow with volatility",
             f"order entry in {settings.latency_ms:g} ms",

@@ -63,7 +63,7 @@ def baselines(
     ]
     choices = {}
     for rule in RULES:
-        wanted, chosen = follow(rule, market, plan.long, periods, policy.round_trip_cost / 2.0)
+        wanted, chosen = follow(rule, market, plan.long, periods, plan.taker_fee + policy.slippage)
         found.append(scheduled(rule.name, policy.max_hedge_ratio * wanted[rows], policy))
         choices[rule.name] = tuple(chosen)
     return found, choices

@@ -53,8 +53,9 @@ class PolicyConfig(NautilusConfig, frozen=True):
         hedge, which no forecast can say. The odds of a cascade are multiplied by it before they are sized.
     exposure_over_equity : float
         The exposure over the whole book's equity; "log_growth" needs it, no other kind.
-    round_trip_cost : float
-        Fees and slippage to open and close the hedge, as a fraction of its notional.
+    slippage : float
+        Half-spread and impact that one fill is expected to cost, as a fraction of its notional. To open and
+        close the hedge costs it twice, and the hedge venue's taker fee twice.
     constant_ratio : float
         Hedge ratio of the "constant" policy.
     rule_open_interest_rise : float
@@ -71,7 +72,7 @@ class PolicyConfig(NautilusConfig, frozen=True):
     max_kelly: float = 2.0
     loss_aversion: float = 1.0
     exposure_over_equity: float = 1.0
-    round_trip_cost: float = 0.0014
+    slippage: float = 0.0002
     constant_ratio: float = 0.0
     rule_open_interest_rise: float = 0.05
     stop_fall: float = 0.05
@@ -85,7 +86,7 @@ class PolicyConfig(NautilusConfig, frozen=True):
         """Raise ConfigError for the first value out of range."""
         _within("policy.max_hedge_ratio", self.max_hedge_ratio, 0.0, 1.0)
         _within("policy.constant_ratio", self.constant_ratio, 0.0, self.max_hedge_ratio)
-        _within("policy.round_trip_cost", self.round_trip_cost, 0.0, 0.1)
+        _within("policy.slippage", self.slippage, 0.0, 0.05)
         _positive("policy.max_kelly", self.max_kelly)
         _within("policy.loss_aversion", self.loss_aversion, 1.0, 1e6)
         _within("policy.exposure_over_equity", self.exposure_over_equity, 0.01, 100.0)

@@ -61,6 +61,8 @@ class HedgeDesk:
         The last of the hedge instrument.
     hedge_venue : str
         Its venue.
+    taker_fee : float
+        That venue's, a fraction of the notional: the configured one, or the instrument's own.
 
     """
 
@@ -69,6 +71,7 @@ class HedgeDesk:
     ) -> None:
         self._config = config
         self.hedge_venue = hedge.id.venue.value
+        self.taker_fee = float(hedge.taker_fee) if config.taker_fee is None else config.taker_fee
         self._step = hedge.size_increment.as_double() * hedge.multiplier.as_double()
         self._model = ModelInUse(config, start_ns) if config.policy.needs_model else None
         self.schema = self._model.schema if self._model is not None else StateSchema(venues)
@@ -296,7 +299,7 @@ class HedgeDesk:
             if seen.forecast is None:
                 return Wish(0.0, seen.problem)
             if not seen.demoted:
-                policy = forecast_policy(self._policy(now), seen.horizons_hours)
+                policy = forecast_policy(self._policy(now), seen.horizons_hours, self.taker_fee)
                 return policy.wish(seen.forecast, exposure > 0.0, pays)
             if self._config.drift.on_drift == "flatten":
                 return Wish(0.0, f"model demoted, {seen.demoted}; flatten")

@@ -35,12 +35,15 @@ class KellyPolicy:
         The policy.
     horizons_hours : tuple of int
         Of the model.
+    taker_fee : float
+        Of the hedge venue, a fraction of the notional.
 
     """
 
-    def __init__(self, config: PolicyConfig, horizons_hours: tuple[int, ...]) -> None:
+    def __init__(self, config: PolicyConfig, horizons_hours: tuple[int, ...], taker_fee: float) -> None:
         self._config = config
         self._horizons = horizons_hours
+        self._round_trip = 2.0 * (taker_fee + config.slippage)
 
     def wish(self, forecast: Forecast, long_exposure: bool, funding_8h: float) -> Wish:
         """
@@ -64,7 +67,7 @@ class KellyPolicy:
             if gain <= 0.0:
                 continue
             carry = max(0.0, funding_8h) * hours / 8.0
-            cost = float(forecast.favourable[side, h]) + config.round_trip_cost + carry
+            cost = float(forecast.favourable[side, h]) + self._round_trip + carry
             p = averse_probability(likely, config.loss_aversion)
             ratio, fraction = self._size(p, gain, cost)
             if ratio > best.ratio:
@@ -97,10 +100,10 @@ class LogGrowthPolicy(KellyPolicy):
 
 
 @cache
-def forecast_policy(config: PolicyConfig, horizons_hours: tuple[int, ...]) -> KellyPolicy:
+def forecast_policy(config: PolicyConfig, horizons_hours: tuple[int, ...], taker_fee: float) -> KellyPolicy:
     """Return the policy that sizes by a forecast of the horizons."""
     kind = LogGrowthPolicy if config.kind == "log_growth" else KellyPolicy
-    return kind(config, horizons_hours)
+    return kind(config, horizons_hours, taker_fee)
 
 
 class RulePolicy:

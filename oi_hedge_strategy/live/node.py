@@ -255,6 +255,7 @@ def _strategy(
         state_dir=str(directory_of(settings, mode) / STATE),
         request_look_back=settings.node.request_look_back,
         look_back_catalog=settings.node.look_back_catalog,
+        taker_fee=settings.costs.fees(settings.hedge_instrument.venue.value)[1],
     )
     config.check()
     return ImportableStrategyConfig(

@@ -13,8 +13,13 @@ from plotly.offline import get_plotlyjs
 from support.command import digest, succeed
 
 from oi_hedge_catalog import store
+from oi_hedge_strategy.backtest.node_config import run_config
+from oi_hedge_strategy.backtest.plan import make_plan
+from oi_hedge_strategy.backtest.settings import BacktestSettings
 from oi_hedge_strategy.forecast.model import Forecaster
 from oi_hedge_strategy.records import CascadeForecast, HedgeDecision
+from oi_hedge_strategy.simulation.costs import CostsConfig
+from oi_hedge_strategy.times import parse_time_ns
 
 HEDGE = "ETHUSDT-PERP.BINANCE"
 BARS = f"{HEDGE}-1-HOUR-LAST-EXTERNAL"
@@ -70,6 +75,19 @@ def constant(market, short_model, tmp_path_factory):
     arguments = ("--model", short_model, "--config", settings, "--start", "2024-04-01", "--end", "2024-04-12")
     printed = succeed("backtest", "--catalog", market, *arguments, "--out", directory / "out")
     return Finished(directory / "out", printed)
+
+
+@pytest.mark.parametrize(("costs", "fee"), [({}, 0.0005), ({"fee_tier": "vip9"}, 0.00017)])
+def test_the_hedge_is_sized_by_the_fee_that_the_run_charges(market, short_model, costs, fee):
+    settings = BacktestSettings(costs=CostsConfig(**costs))
+    card = Forecaster.load(short_model).card
+    start, end = (parse_time_ns(f"2024-04-{day:02}T00:00+00:00", "") for day in (2, 3))
+    plan = make_plan(store.open_catalog(market), settings, short_model, card, start, end)
+    config = run_config(plan, settings.policy, settings.rails, settings.execution)
+    assert config.engine.strategies[0].config["taker_fee"] == fee
+    (venue,) = (each for each in config.venues if each.name == "BINANCE")
+    charged = {**venue.fee_model.config} if venue.fee_model is not None else {}
+    assert charged.get("taker_fee") in (fee, None)
 
 
 def assert_figure(figure):

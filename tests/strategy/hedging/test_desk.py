@@ -37,6 +37,13 @@ def test_a_decision_holds_all_that_led_to_it(build):
     assert len(found.model_sha256) == 64
 
 
+@pytest.mark.parametrize(("fee", "cost"), [(None, "1.04%"), (0.00017, "1.07%"), (0.0005, "1.14%")])
+def test_the_hedge_is_sized_by_the_fee_that_the_account_pays(build, fee, cost):
+    # 1 % if no cascade comes, twice the slippage of 0.02 %, twice the fee: the instrument has none of its own
+    desk = build(taker_fee=fee)
+    assert f"against cost {cost}" in fill(desk).decide(START + 1, 10.0, 0.0, EQUITY).wish.reason
+
+
 def test_an_event_that_comes_late_counts_from_when_it_comes(build):
     desk = fill(build())
     desk.decide(START + 100, 10.0, 0.0, EQUITY)

@@ -20,20 +20,21 @@ def forecast(down, up=(0.0, 0.0), adverse=0.08, favourable=0.02):
     return Forecast(np.array([down, up], np.float32), *moves, np.stack(moves)[:, None])
 
 
-def kelly(**values):
-    return KellyPolicy(PolicyConfig(**values), (4, 18))
+def kelly(taker_fee=0.0005, **values):
+    return KellyPolicy(PolicyConfig(**values), (4, 18), taker_fee)
 
 
 def test_ratio_by_hand():
-    # cost 0.05 + 0.01 = 0.06; f = 0.5 / 0.06 - 0.5 / 0.08 = 2.0833; m = 0.25; h = 0.5208
-    wish = kelly(round_trip_cost=0.01, max_kelly=5.0).wish(forecast((0.5, 0.0), favourable=0.05), True, 0.0)
+    # cost 0.05 + 2 (0.002 + 0.003) = 0.06; f = 0.5 / 0.06 - 0.5 / 0.08 = 2.0833; m = 0.25; h = 0.5208
+    policy = kelly(taker_fee=0.002, slippage=0.003, max_kelly=5.0)
+    wish = policy.wish(forecast((0.5, 0.0), favourable=0.05), True, 0.0)
     assert wish.ratio == pytest.approx(0.25 * (0.5 / 0.06 - 0.5 / 0.08), rel=1e-5)
     assert wish.reason == "p=0.500 in 4 h, gain 8.00% against cost 6.00%, f=2.08"
 
 
 def test_loss_aversion_sizes_by_the_probability_of_multiplied_odds():
     # odds 1:9 times 9 are even; f = 0.5 / 0.06 - 0.5 / 0.08; m = 0.25
-    averse = kelly(round_trip_cost=0.01, max_kelly=5.0, loss_aversion=9.0)
+    averse = kelly(slippage=0.0045, max_kelly=5.0, loss_aversion=9.0)
     wish = averse.wish(forecast((0.1, 0.0), favourable=0.05), True, 0.0)
     assert wish.ratio == pytest.approx(0.25 * (0.5 / 0.06 - 0.5 / 0.08), rel=1e-5)
     assert wish.reason.startswith("p=0.100 taken as 0.500 in 4 h")
@@ -48,8 +49,8 @@ def test_loss_aversion_sizes_by_the_probability_of_multiplied_odds():
     ],
 )
 def test_log_growth_hedges_down_to_the_net_exposure_that_kelly_wants(p, over_equity, ratio):
-    config = PolicyConfig(kind="log_growth", round_trip_cost=0.01, exposure_over_equity=over_equity)
-    policy = forecast_policy(config, (4, 18))
+    config = PolicyConfig(kind="log_growth", slippage=0.0045, exposure_over_equity=over_equity)
+    policy = forecast_policy(config, (4, 18), 0.0005)
     assert isinstance(policy, LogGrowthPolicy)
     wish = policy.wish(forecast((p, 0.0), favourable=0.05), True, 0.0)
     assert wish.ratio == pytest.approx(ratio, abs=1e-4)
@@ -75,7 +76,7 @@ def test_a_long_exposure_fears_the_fall_and_a_short_one_the_rise():
 
 def test_carry_of_the_horizon_counts_as_cost_but_never_as_gain():
     # 18 h at 0.4 % per 8 h are 0.9 %: cost 0.02 + 0.009 = 0.029
-    policy, p = kelly(round_trip_cost=0.0, max_kelly=50.0), forecast((0.0, 0.4), favourable=0.02)
+    policy, p = kelly(taker_fee=0.0, slippage=0.0, max_kelly=50.0), forecast((0.0, 0.4), favourable=0.02)
     expected = 0.2 * (0.4 / 0.029 - 0.6 / 0.08)
     assert policy.wish(p, True, 0.004).ratio == pytest.approx(min(1.0, expected), rel=1e-5)
     assert policy.wish(p, True, -0.004) == policy.wish(p, True, 0.0)

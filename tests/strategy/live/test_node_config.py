@@ -79,6 +79,13 @@ def test_paper_simulates_the_hedge_venue_with_the_costs_of_a_backtest(settings):
     assert not sandbox.bar_execution
 
 
+@pytest.mark.parametrize("mode", ["paper", "live"])
+@pytest.mark.parametrize(("costs", "fee"), [({}, None), ({"fee_tier": "vip9"}, 0.00017)])
+def test_the_hedge_is_sized_by_the_fee_tier_of_the_account(settings, mode, costs, fee):
+    (strategy,) = node_config(settings(costs=costs), mode).strategies
+    assert strategy.config["taker_fee"] == fee
+
+
 def test_live_orders_go_to_the_testnet_and_data_come_from_the_market(settings):
     config = node_config(settings(), "live")
     assert config.exec_clients.keys() == {"BINANCE"}
