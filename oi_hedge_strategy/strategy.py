@@ -11,7 +11,6 @@ from nautilus_trader.core.data import Data
 from nautilus_trader.core.datetime import unix_nanos_to_dt
 from nautilus_trader.core.uuid import UUID4
 from nautilus_trader.model.data import Bar, BarType, DataType, FundingRateUpdate, InstrumentStatus
-from nautilus_trader.model.enums import MarketStatusAction
 from nautilus_trader.model.events import (
     OrderAccepted,
     OrderCanceled,
@@ -29,6 +28,7 @@ from nautilus_trader.trading.strategy import Strategy
 from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_catalog.types import OpenInterestUpdate
 from oi_hedge_strategy.config import OIHedgeConfig
+from oi_hedge_strategy.halts import HALTS
 from oi_hedge_strategy.hedging.book import HedgeBook
 from oi_hedge_strategy.hedging.decision import Decision
 from oi_hedge_strategy.hedging.desk import HedgeDesk
@@ -43,13 +43,6 @@ from oi_hedge_strategy.live.warmup import TIMEOUT_SECS, LookBack
 from oi_hedge_strategy.records import BEGAN_TOPIC, StageTiming
 from oi_hedge_strategy.times import parse_time_ns
 
-_HALTS = (
-    MarketStatusAction.HALT,
-    MarketStatusAction.SUSPEND,
-    MarketStatusAction.PAUSE,
-    MarketStatusAction.CLOSE,
-    MarketStatusAction.NOT_AVAILABLE_FOR_TRADING,
-)
 _TIMER, _WATCH, _LOOK_BACK = "FORECAST", "WATCH", "LOOK_BACK"
 _RAILS, _DRIFT = "rails", "drift"
 
@@ -106,7 +99,7 @@ class OIHedgeStrategy(Strategy):
         )
         if not self._desk.taker_fee:
             self.log.warning(
-                f"{hedge.id} names no taker fee: the hedge is sized as if trading were free of it; set costs.taker_fee"
+                f"{hedge.id} names no taker fee: the hedge is sized as if it had none; set costs.taker_fee"
             )
         if _RAILS in self._saved:
             self._desk.rails.restore(self._saved[_RAILS])
@@ -160,7 +153,7 @@ class OIHedgeStrategy(Strategy):
     def on_instrument_status(self, data: InstrumentStatus) -> None:
         """Note whether the hedge venue trades."""
         if data.instrument_id == self._book.instrument_id:
-            self._desk.halted = data.action in _HALTS
+            self._desk.halted = data.action in HALTS
 
     def on_order_submitted(self, event: OrderSubmitted) -> None:
         """Note how long a hedge order took to leave, and do what waited for it."""

@@ -19,7 +19,7 @@ from nautilus_trader.model.data import (
     OrderBookDepth10,
     QuoteTick,
 )
-from nautilus_trader.model.enums import MarketStatusAction, OrderSide, OrderType
+from nautilus_trader.model.enums import OrderSide, OrderType
 from nautilus_trader.model.events import OrderFilled
 from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.instruments import Instrument
@@ -27,6 +27,7 @@ from nautilus_trader.model.objects import Price
 from nautilus_trader.model.orders import Order
 
 from oi_hedge_catalog.errors import ConfigError
+from oi_hedge_strategy.halts import HALTS
 from oi_hedge_strategy.simulation.bars import ExecutionBars
 from oi_hedge_strategy.simulation.depth import BookSnapshot
 from oi_hedge_strategy.simulation.fills import CostQuote, ImpactFillModel, is_on_mark
@@ -34,15 +35,6 @@ from oi_hedge_strategy.simulation.records import FillCost, publish
 
 MATCHED_PRIORITY = 10
 """Message bus priority at which a bar counts as matched: after liquidations, before any strategy."""
-
-HALTS = (
-    MarketStatusAction.HALT,
-    MarketStatusAction.SUSPEND,
-    MarketStatusAction.PAUSE,
-    MarketStatusAction.CLOSE,
-    MarketStatusAction.NOT_AVAILABLE_FOR_TRADING,
-)
-"""Actions of an `InstrumentStatus` during which nothing fills."""
 
 
 class ImpactStateModuleConfig(SimulationModuleConfig, frozen=True):

@@ -10,7 +10,9 @@ and one): each rate is that of the interval that it ends, and a change is publis
 `FundingIntervalChange`.
 
 The price is the venue's mark price if it publishes any, else the last trade or middle price known to have
-been true at the settlement, which for hourly bars is a bar's close.
+been true at the settlement, which for hourly bars is a bar's close. A settled rate without such a price is an
+error of the data. A predicted rate that comes due before the venue gave any price, as after a restart in an
+outage, is paid at the first price that comes, within `max_publication_hours`; else it is left out and said.
 """
 
 from collections import Counter, deque
@@ -85,6 +87,7 @@ class FundingModule(SimulationModule):
         self._prices: dict[InstrumentId, History] = {}
         self._marks: dict[InstrumentId, History] = {}
         self._due: dict[InstrumentId, tuple[int, Decimal]] = {}
+        self._unpriced: list[tuple[InstrumentId, int, Decimal]] = []
         self._settled: dict[InstrumentId, int] = {}
         self._intervals: dict[InstrumentId, int] = {}
         self._totals: dict[str, Decimal] = {}
@@ -160,7 +163,7 @@ class FundingModule(SimulationModule):
 
     def process(self, ts_now: int) -> None:
         """Settle predicted rates that have come due."""
-        if self._due:
+        if self._due or self._unpriced:
             self._settle_due(ts_now)
 
     def _settle_due(self, ts_now: int) -> None:
@@ -168,6 +171,20 @@ class FundingModule(SimulationModule):
             if boundary <= ts_now:
                 del self._due[instrument_id]
                 self._settle(instrument_id, boundary, rate, ts_now)
+        waiting, self._unpriced = self._unpriced, []
+        for instrument_id, boundary, rate in waiting:
+            self._settle_late(instrument_id, boundary, rate, ts_now)
+
+    def _settle_late(self, instrument_id: InstrumentId, boundary: int, rate: Decimal, ts_now: int) -> None:
+        """Pay what came due without a price at the first one there is; give up after the window."""
+        price = self._price(instrument_id, ts_now)
+        if price is not None:
+            self._pay_all(instrument_id, boundary, rate, price, ts_now)
+        elif ts_now - boundary <= self._window:
+            self._unpriced.append((instrument_id, boundary, rate))
+        else:
+            self._counts["left out for want of a price"] += 1
+            self.log.error(f"funding of {instrument_id} at {boundary} is left out: the venue gave no price")
 
     def _settle(self, instrument_id: InstrumentId, boundary: int, rate: Decimal, ts_now: int) -> None:
         if ts_now - boundary > self._window:
@@ -180,24 +197,37 @@ class FundingModule(SimulationModule):
             self._counts["repeated rates ignored"] += 1
             return
         self._settled[instrument_id] = boundary
+        price = self._price(instrument_id, boundary)
+        if price is None and self._predicts:
+            self._unpriced.append((instrument_id, boundary, rate))
+            return
+        self._pay_all(instrument_id, boundary, rate, price, ts_now)
+
+    def _pay_all(
+        self, instrument_id: InstrumentId, boundary: int, rate: Decimal, price: float | None, ts_now: int
+    ) -> None:
+        """Pay for every position that was held; forget those that are closed."""
         for position_id, holding in list(self._holdings.items()):
             if holding.instrument_id != instrument_id:
                 continue
             quantity = holding.quantity.before(boundary)
-            if quantity:
-                self._pay(position_id, holding, quantity, boundary, rate, ts_now)
+            if quantity and price is None:
+                raise DataError(
+                    f"funding of {instrument_id} at {boundary}: a position is held but the venue has no "
+                    "price at or before that time; load bars or mark prices that begin earlier."
+                )
+            if quantity and price is not None:
+                self._pay(position_id, holding, quantity, boundary, rate, price, ts_now)
             elif holding.quantity.at(ts_now) == 0.0:
                 del self._holdings[position_id]
 
-    def _price(self, instrument_id: InstrumentId, boundary: int) -> float:
+    def _price(self, instrument_id: InstrumentId, ts: int) -> float | None:
+        """Return the mark price at a time, else the market's, None before the first of either."""
         for source in (self._marks, self._prices):
-            price = source[instrument_id].at(boundary) if instrument_id in source else None
+            price = source[instrument_id].at(ts) if instrument_id in source else None
             if price is not None:
                 return price
-        raise DataError(
-            f"funding of {instrument_id} at {boundary}: a position is held but the venue has no price at or "
-            "before that time; load bars or mark prices that begin earlier."
-        )
+        return None
 
     def _pay(
         self,
@@ -206,10 +236,11 @@ class FundingModule(SimulationModule):
         quantity: float,
         boundary: int,
         rate: Decimal,
+        at: float,
         ts_now: int,
     ) -> None:
         instrument = self.exchange.instruments[holding.instrument_id]
-        price = instrument.make_price(self._price(holding.instrument_id, boundary))
+        price = instrument.make_price(at)
         notional = instrument.notional_value(instrument.make_qty(abs(quantity)), price)
         owed = notional.as_decimal() * rate
         amount = Money(-owed if quantity > 0.0 else owed, notional.currency)

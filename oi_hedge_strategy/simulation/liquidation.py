@@ -32,7 +32,7 @@ from nautilus_trader.model.identifiers import InstrumentId, PositionId
 from nautilus_trader.model.objects import Money, Price
 from nautilus_trader.model.position import Position
 
-from oi_hedge_catalog.errors import ConfigError, DataError
+from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_strategy.margin import BINANCE_ETHUSDT_TIERS, MarginSchedule, TierRow, breach_price
 from oi_hedge_strategy.simulation.bars import ExecutionBars
 from oi_hedge_strategy.simulation.closing import LIQUIDATION_TAG, cancel_orders, force_close
@@ -148,13 +148,19 @@ class LiquidationModule(SimulationModule):
             self._open[event.position_id] = self.cache.position(event.position_id)
 
     def process(self, ts_now: int) -> None:
-        """Check the account at current prices if it, a mark price or a quote has changed."""
+        """
+        Check the account at current prices if it, a mark price or a quote has changed.
+
+        A position that was taken over before the venue gave its first price is checked from then on.
+        """
         if not self._stale:
             return
         self._stale = False
         for group in self._groups():
             prices = self._current_prices(group, ts_now)
-            if group.excess(prices) <= 0.0:
+            if prices is None:
+                self._stale = True
+            elif group.excess(prices) <= 0.0:
                 self._liquidate(group, prices, ts_now)
 
     def _on_matched(self, bar: Bar) -> None:
@@ -174,6 +180,8 @@ class LiquidationModule(SimulationModule):
     def _check_path(self, group: MarginGroup, bar: Bar, path: tuple[Price, ...]) -> None:
         """Liquidate a group at its first breach between the path's first price and each of the others."""
         prices = self._current_prices(group, bar.ts_init)
+        if prices is None:
+            return
         start, *extremes = map(float, path)
 
         def excess(price: float) -> float:
@@ -202,32 +210,35 @@ class LiquidationModule(SimulationModule):
         halted: bool = self.exchange.fill_model.market(position.instrument_id).halted
         return halted
 
-    def _current_prices(self, group: MarginGroup, ts: int) -> dict[InstrumentId, float]:
-        """Return the price of each instrument that margin is reckoned at: mark price, else the market's."""
+    def _current_prices(self, group: MarginGroup, ts: int) -> dict[InstrumentId, float] | None:
+        """
+        Return the price of each instrument that margin is reckoned at: mark price, else the market's.
+
+        None while the venue has given no price of one of them.
+        """
         prices: dict[InstrumentId, float] = {}
         for position in group.positions:
             marks = self._marks.get(position.instrument_id)
             known = marks is not None and ts - marks.ts <= self.config.max_mark_age_minutes * NS_PER_MINUTE
-            prices[position.instrument_id] = (
-                marks.price if marks is not None and known else self._market_price(position.instrument_id)
-            )
+            price = marks.price if marks is not None and known else self._market_price(position.instrument_id)
+            if price is None:
+                return None
+            prices[position.instrument_id] = price
         return prices
 
-    def _market_price(self, instrument_id: InstrumentId) -> float:
+    def _market_price(self, instrument_id: InstrumentId) -> float | None:
+        if instrument_id not in self.exchange.instruments:
+            return None
         middle = self.exchange.get_book(instrument_id).midpoint()
-        if middle is None:
-            raise DataError(
-                f"liquidation of {instrument_id}: a position is open but the venue has no price; load bars "
-                "that the venue executes on, or quotes."
-            )
-        return float(middle)
+        return float(middle) if middle is not None else None
 
     def _closing_price(self, instrument_id: InstrumentId, price: float) -> float:
         """Return where the market is as `price` triggers: there, if its own last price is older."""
         marks = self._marks.get(instrument_id)
         if marks is None or marks.price != price or marks.ts > self._traded.get(instrument_id, 0):
             return price
-        return self._market_price(instrument_id)
+        market = self._market_price(instrument_id)
+        return price if market is None else market
 
     def _liquidate(
         self,

@@ -214,6 +214,33 @@ def test_a_stop_that_the_market_passed_meanwhile_is_met_after_the_start(tmp_path
     assert closing.price >= 2300.0
 
 
+def test_funding_that_comes_due_before_any_price_is_paid_at_the_first(tmp_path):
+    run = PaperRun(tmp_path)
+
+    async def opened(node, feed, exchanges):
+        await until(lambda: short(node), 60.0)
+
+    async def outage(node, feed, exchanges):
+        feed.silent = True
+        await until(lambda: short(node), 60.0)
+        due = time.time_ns() // 1_000_000 + 1_000
+        exchanges["binanceusdm"].state.due = lambda: due
+        await until(lambda: time.time_ns() // 1_000_000 > due + 1_000, 60.0)
+        run.due, run.paid = due * 1_000_000, len(run.ledger(FundingPayment))
+        (strategy,) = node.trader.strategies()
+        assert strategy.is_running
+        feed.silent = False
+        await until(lambda: run.ledger(FundingPayment), 60.0)
+
+    run(opened)
+    run(outage)
+    assert run.paid == 0
+    payment = run.ledger(FundingPayment)[0]
+    assert (payment.quantity, payment.rate, payment.ts_event) == (-10.0, 0.0001, run.due)
+    assert payment.price == pytest.approx(2000.0)
+    assert payment.ts_init > run.due + 1_000_000_000
+
+
 def test_the_session_keeps_the_settings(first):
     (info, *_) = sorted((first.directory / "paper" / "sessions").glob("*/session.json"))
     kept = json.loads(info.read_text())
