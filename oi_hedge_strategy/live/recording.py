@@ -124,7 +124,7 @@ def convert_left(root: Path) -> list[str]:
 
 
 def _by_kind(entries: list[Any]) -> Iterator[list[Any]]:
-    """Yield the values of the entries, of one type and instrument each, in order of time."""
+    """Yield the values of the entries, of one type and instrument each."""
     wanted = {kind.__name__ for kind in _STORED}
     groups: dict[tuple[str, str], list[Any]] = {}
     for entry in entries:
@@ -132,13 +132,12 @@ def _by_kind(entries: list[Any]) -> Iterator[list[Any]]:
             value = unpack(entry)
             about = getattr(value, "bar_type", None) or getattr(value, "instrument_id", None) or value.id
             groups.setdefault((entry.kind, str(about)), []).append(value)
-    for values in groups.values():
-        yield sorted(values, key=lambda value: value.ts_init)
+    yield from groups.values()
 
 
 def _store(catalog: ParquetDataCatalog, rows: list[Any]) -> None:
     if rows:
-        catalog.write_data(rows, skip_disjoint_check=True)
+        catalog.write_data(sorted(rows, key=lambda row: row.ts_init), skip_disjoint_check=True)
 
 
 def _files(session: Session, kind: type, start_ns: int) -> list[Path]:

@@ -10,9 +10,14 @@ STAGES = ("receive", "features", "inference", "policy", "order")
 """In the order in which a signal passes through them."""
 
 
+_Timing = tuple[str, tuple[int, ...], int, int]
+
+
 class StageTimer:
     """
     Publish what the stages of each decision took; one with an order once the order has left.
+
+    Decisions without an order that are made until then are published before it.
 
     Parameters
     ----------
@@ -26,7 +31,7 @@ class StageTimer:
     def __init__(self, instrument_id: InstrumentId, publish: Callable[[StageTiming], None]) -> None:
         self._instrument_id = instrument_id
         self._publish = publish
-        self._pending: tuple[str, tuple[int, ...], int, int] | None = None
+        self._pending: _Timing | None = None
         self._sent = -1
 
     def decided(self, trigger: str, stages: tuple[int, ...], ordered: bool, at: int, now: int) -> None:
@@ -47,12 +52,14 @@ class StageTimer:
             The decision time.
 
         """
+        timing = trigger, stages, at, now
+        if not ordered:
+            self._say(timing, None)
+            return
         if self._pending is not None:
             self._end(None)
-        self._pending = trigger, stages, at, now
-        if not ordered:
-            self._end(None)
-        elif self._sent >= at:
+        self._pending = timing
+        if self._sent >= at:
             self._end(self._sent - at)
 
     def sent(self, at: int, heard: int) -> None:
@@ -64,6 +71,9 @@ class StageTimer:
 
     def _end(self, order: int | None) -> None:
         assert self._pending is not None
-        trigger, (received, *stages), _, now = self._pending
-        self._pending = None
+        timing, self._pending = self._pending, None
+        self._say(timing, order)
+
+    def _say(self, timing: _Timing, order: int | None) -> None:
+        trigger, (received, *stages), _, now = timing
         self._publish(StageTiming(self._instrument_id, trigger, max(received, 0), *stages, order, now, now))

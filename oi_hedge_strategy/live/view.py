@@ -9,6 +9,7 @@ from oi_hedge_strategy.live.session import Session
 from oi_hedge_strategy.live.status import read_status
 from oi_hedge_strategy.live.timing import STAGES
 
+ALERTS = "Alerts"
 _SILENT_SECS = 10.0
 _OLD_SECS = 300.0
 Row = tuple[str, ...]
@@ -59,7 +60,7 @@ def view_of(session: Session, now_ns: int) -> View:
         _hedge(status.get("decision")),
         _forecast(status.get("forecast")),
         Table(
-            "Alerts",
+            ALERTS,
             ("condition", "since, UTC", "what"),
             tuple((a["condition"], clock(a["ts"])[5:-4], a["message"]) for a in alerts),
             frozenset(range(len(alerts))),
@@ -90,7 +91,8 @@ def _state(session: Session, status: dict[str, Any], now_ns: int) -> tuple[str, 
     silent = (now_ns - status["written"]) / 1e9
     if silent > _SILENT_SECS:
         return f"its process is alive, but silent for {duration(silent)}", False
-    return "running", True
+    alerts = len(status["alerts"])
+    return f"running, {alerts} alert{'s' if alerts > 1 else ''}" if alerts else "running", True
 
 
 def _hedge(decision: dict[str, Any] | None) -> Table:

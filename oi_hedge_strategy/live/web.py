@@ -16,7 +16,7 @@ from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_strategy.evaluation.figure_store import FigureStore
 from oi_hedge_strategy.evaluation.page import SCRIPT, STYLE
 from oi_hedge_strategy.live.session import Session
-from oi_hedge_strategy.live.view import Table, View, last_heard, view_of
+from oi_hedge_strategy.live.view import ALERTS, Table, View, clock, last_heard, view_of
 from oi_hedge_strategy.live.web_charts import add_charts, week_of
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -40,6 +40,7 @@ PAGE = Template("""<!doctype html>
 <header><h1>${title}</h1><p class="lead" id="state">${state}</p></header>
 <div id="tables" class="columns">${tables}</div>
 <h2>The last week</h2>
+<p class="lead">Until ${until}; load the page again for what came since.</p>
 ${charts}
 </main>
 <script type="application/json" id="figures">${figures}</script>
@@ -60,6 +61,8 @@ tr.marked td { font-weight: 600; }
 tr.marked td:first-child { border-left: 3px solid var(--warn); padding-left: 8px; }
 #tables h3 { margin-top: 18px; }
 #tables section { min-width: 0; }
+#tables section.whole { flex-basis: 100%; }
+@media (max-width: 480px) { #tables td { overflow-wrap: anywhere; } }
 td { text-align: left; }
 th { text-align: left; }
 """
@@ -111,7 +114,7 @@ class StatusServer(ThreadingHTTPServer):
         self._directory = session.directory
         self._host = host
         self._lock = Lock()
-        self._charts: tuple[float, str, str] = (-_CHARTS_SECS, "", "")
+        self._charts: tuple[float, str, str, str] = (-_CHARTS_SECS, "", "", "")
         try:
             super().__init__((host, port), _Handler)
         except OSError as error:
@@ -133,12 +136,13 @@ class StatusServer(ThreadingHTTPServer):
         """Return the whole page."""
         session = Session(self._directory)
         view = view_of(session, time.time_ns())
-        charts, figures = self._drawn(session)
+        until, charts, figures = self._drawn(session)
         return PAGE.substitute(
             title=escape(f"OI hedge · {view.title}"),
             style=_STYLE,
             state=escape(view.state),
             tables=_tables(view),
+            until=until,
             charts=charts,
             figures=figures,
         )
@@ -153,16 +157,15 @@ class StatusServer(ThreadingHTTPServer):
         view = asdict(view_of(Session(self._directory), time.time_ns()))
         return json.dumps(view, default=sorted)
 
-    def _drawn(self, session: Session) -> tuple[str, str]:
+    def _drawn(self, session: Session) -> tuple[str, str, str]:
+        """Return until when the charts go, their places and their figures; drawn anew once a minute."""
         with self._lock:
-            drawn_at, charts, figures = self._charts
-            if time.monotonic() - drawn_at >= _CHARTS_SECS:
-                store = FigureStore()
-                places = add_charts(store, *week_of(session, last_heard(session, time.time_ns())))
+            if time.monotonic() - self._charts[0] >= _CHARTS_SECS:
+                store, heard = FigureStore(), last_heard(session, time.time_ns())
+                places = add_charts(store, *week_of(session, heard))
                 charts = "\n".join(places) or "<p>There are no two decisions yet.</p>"
-                figures = store.to_json()
-                self._charts = time.monotonic(), charts, figures
-        return charts, figures
+                self._charts = time.monotonic(), clock(heard), charts, store.to_json()
+            return self._charts[1:]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -221,8 +224,9 @@ def _tables(view: View) -> str:
 
 
 def _table(table: Table) -> str:
+    section = '<section class="whole">' if table.heading == ALERTS else "<section>"
     if not table.rows:
-        return f"<section><h3>{escape(table.heading)}</h3><p>none</p></section>"
+        return f"{section}<h3>{escape(table.heading)}</h3><p>none</p></section>"
     head = "".join(f"<th>{escape(name)}</th>" for name in table.columns)
     head = f"<thead><tr>{head}</tr></thead>" if any(table.columns) else ""
     rows = "".join(
@@ -232,4 +236,4 @@ def _table(table: Table) -> str:
         for at, row in enumerate(table.rows)
     )
     body = f'<div class="scroll"><table>{head}<tbody>{rows}</tbody></table></div>'
-    return f"<section><h3>{escape(table.heading)}</h3>{body}</section>"
+    return f"{section}<h3>{escape(table.heading)}</h3>{body}</section>"

@@ -1,6 +1,7 @@
 """What a session does is shown in terminal and page, which can only be read."""
 
 import json
+import re
 import threading
 import time
 import urllib.error
@@ -122,6 +123,8 @@ def test_a_session_says_whether_it_runs_is_silent_ended_or_was_killed(session):
     assert view_of(session, now).state == "its process is alive, but silent for 60.0 s"
     write(session, now, alerts=[])
     assert (view_of(session, now).state, view_of(session, now).is_alright) == ("running", True)
+    write(session, now)
+    assert (view_of(session, now).state, view_of(session, now).is_alright) == ("running, 1 alert", False)
     session.info["pid"] = 2**22 + 1  # above every process id
     assert view_of(session, now).state.startswith("its process is gone and did not end it; last heard of 2")
     assert not view_of(session, now).is_alright
@@ -140,7 +143,8 @@ def test_page_shows_the_same_and_escapes_it(session, server):
     assert "http" not in page.replace("http-equiv", "")  # nothing is loaded from elsewhere
     data = json.loads(ask(server, "status.json")[2])
     assert data["title"] == f"paper · {HEDGE}"
-    assert json.loads(ask(server, "tables")[2])["state"] == "running"
+    assert json.loads(ask(server, "tables")[2])["state"] == "running, 1 alert"
+    assert re.search(r"Until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC; load the page again", page)
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"])

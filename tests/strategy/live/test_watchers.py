@@ -143,6 +143,10 @@ def test_timing_of_an_order_ends_when_it_was_sent_whichever_comes_first():
     assert (published[-1].trigger, published[-1].receive, published[-1].order) == ("timer", 0, 100)
     timer.decided("bar", (10, 20, 30, 40), True, 3_000, 7)
     timer.decided("bar", (10, 20, 30, 40), False, 4_000, 8)
-    assert [(each.ts_init, each.order) for each in published[-2:]] == [(7, None), (8, None)]
+    assert (published[-1].ts_init, published[-1].order) == (8, None)
     timer.sent(5_000, 5_000)
-    assert len(published) == 4
+    assert (published[-1].ts_init, published[-1].order) == (7, 2_000)
+    timer.decided("bar", (10, 20, 30, 40), True, 6_000, 9)  # denied: it never leaves
+    timer.decided("bar", (10, 20, 30, 40), True, 7_000, 10)
+    assert (published[-1].ts_init, published[-1].order) == (9, None)
+    assert len(published) == 5
