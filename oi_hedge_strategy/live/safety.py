@@ -116,6 +116,7 @@ class Safety:
             self._book.protect()
             self._stop_due = now + _STOP_RETRY_NS
         self.sync()
+        self._keeper.renew()
         notices += self._keeper.notices
         self._keeper.notices.clear()
         return notices

@@ -139,12 +139,16 @@ class StateKeeper:
 
     def sync(self) -> None:
         """
-        Bring to the disk what was kept, without waiting for it, or begin a generation where one is due.
+        Bring to the disk what was kept, without waiting for it: it has survived the process before.
 
-        What was kept has survived the process before; this is for a loss of power, and takes the longer the
-        more is kept. It is done when no order waits to leave.
+        This is for a loss of power, and is done when no order waits to leave.
         """
-        self._keep(self._bring, self._desk.newest)
+        if self._failed_at is None:
+            self._keep(lambda store: store.sync(), self._desk.newest)
+
+    def renew(self) -> None:
+        """Begin a generation where one is due, or where a disk that was full may take it again."""
+        self._keep(self._renew, self._desk.newest)
 
     def close(self) -> None:
         """Stop listening and let go of the store."""
@@ -168,7 +172,7 @@ class StateKeeper:
         if self._failed_at is None:
             self._keep(lambda store: store.append(kind, msgspec.json.encode(facts)), now)
 
-    def _bring(self, store: StateStore) -> None:
+    def _renew(self, store: StateStore) -> None:
         if self._failed_at is not None:
             if self._desk.newest < self._failed_at + _RETRY_NS:
                 return
@@ -179,8 +183,6 @@ class StateKeeper:
             self.notices.append("the state is saved again")
         elif store.records >= self._checkpoint_records:
             self._checkpoint(store)
-        else:
-            store.sync()
 
     def _on_event(self, stream: Stream, venue: str, ts: int, fields: tuple[float, ...]) -> None:
         if self._failed_at is None:

@@ -16,12 +16,13 @@ from oi_hedge_catalog import OpenInterestUpdate, store
 from oi_hedge_strategy.cli import main
 from oi_hedge_strategy.config import OIHedgeConfig
 from oi_hedge_strategy.hedging.config import ExecutionConfig, ExposureConfig, RailsConfig
+from oi_hedge_strategy.live import recording
 from oi_hedge_strategy.live.entries import pack, unpack
 from oi_hedge_strategy.live.recorder import SessionRecorder, SessionRecorderConfig
 from oi_hedge_strategy.live.recording import convert, convert_left, read_recorded
 from oi_hedge_strategy.live.replay import bits, replay
 from oi_hedge_strategy.live.session import Session
-from oi_hedge_strategy.records import CascadeForecast, HedgeDecision, SessionEntry
+from oi_hedge_strategy.records import CascadeForecast, HedgeDecision, SessionEntry, StageTiming
 
 HOURS = 60
 HOLDING = [(10.0, "2024-01-01T05:00:00+00:00")]
@@ -218,3 +219,10 @@ def test_bits_tell_numbers_apart_that_compare_equal():
     assert bits(float("nan")) == bits(float("nan"))
     assert bits([1.0, True]) == bits([1, True])
     assert bits(0.1 + 0.2) != bits(0.3)
+
+
+def test_a_timing_that_waited_for_its_order_is_stored_among_those_that_did_not(tmp_path):
+    catalog = store.open_catalog(tmp_path, create=True)
+    timings = [StageTiming(HEDGE, "bar", 1, 2, 3, 4, order, ts, ts) for ts, order in ((8, None), (7, 5))]
+    recording._store(catalog, timings)
+    assert [each.data.ts_init for each in catalog.query(StageTiming)] == [7, 8]

@@ -54,6 +54,7 @@ class Node:
             self.held = found.target_quantity
         self.keeper.decided(ts, {"position": self.held})
         self.keeper.sync()
+        self.keeper.renew()
         seen = found.forecast.probability.tobytes(), found.verdict.ratio, found.verdict.reason, found.target
         return ts, self.held, *seen
 
