@@ -1,10 +1,10 @@
 """Watch a running model for drift: a rolling window of inputs and outputs against their reference."""
 
-import json
 from collections import deque
 from collections.abc import Iterable
-from math import isfinite, nan
+from math import nan
 
+import msgspec
 import numpy as np
 
 from oi_hedge_strategy.forecast.drift import DriftReference, drift_inputs, drift_outputs
@@ -96,19 +96,19 @@ class DriftMonitor:
         return found
 
     def save(self) -> bytes:
-        """Return what the monitor remembers as JSON."""
+        """Return what the monitor remembers as JSON, null where a value was missing."""
         fields = {
             "model": self._forecaster.sha256,
             "demoted": self.demoted,
             "judged": self._judged,
-            "inputs": _plain(self._inputs),
-            "outputs": _plain(self._outputs),
+            "inputs": list(self._inputs),
+            "outputs": list(self._outputs),
         }
-        return json.dumps(fields, allow_nan=False).encode()
+        return msgspec.json.encode(fields)
 
     def restore(self, saved: bytes) -> None:
         """Take up what `save` returned; what another model said is left."""
-        fields = json.loads(saved)
+        fields = msgspec.json.decode(saved)
         self._inputs, self._judged = _observations(fields["inputs"]), int(fields["judged"])
         if fields["model"] == self._forecaster.sha256:
             self._outputs, self.demoted = _observations(fields["outputs"]), fields["demoted"]
@@ -143,14 +143,6 @@ class DriftMonitor:
 def _reason(above: dict[str, float], limits: dict[str, float]) -> str:
     worst = sorted(above, key=lambda name: above[name] / limits[name], reverse=True)
     return ", ".join(f"drift of {name}: PSI {above[name]:.2f} above {limits[name]:.2f}" for name in worst[:3])
-
-
-def _plain(window: deque[_Observation]) -> list[tuple[int, dict[str, float | None]]]:
-    """Return observations as JSON can hold them: null where a value was missing."""
-    return [
-        (ts, {name: value if isfinite(value) else None for name, value in values.items()})
-        for ts, values in window
-    ]
 
 
 def _observations(saved: Iterable[tuple[int, dict[str, float | None]]]) -> deque[_Observation]:
