@@ -77,6 +77,7 @@ class OIHedgeStrategy(Strategy):
         self.make_desk: Callable[..., HedgeDesk] = HedgeDesk
         self.decision_ns: deque[int] = deque(maxlen=100_000)
         self._last_rail = ""
+        self._held_back: dict[str, str] = {}
         self._active_from = parse_time_ns(config.active_from, "active_from") if config.active_from else 0
         self._saved: dict[str, bytes] = {}
         self._desk: HedgeDesk
@@ -303,14 +304,14 @@ class OIHedgeStrategy(Strategy):
         received = self.clock.timestamp_ns() - asked
         price = self._desk.price
         exposure = self._exposure.read(price)
-        decision = self._desk.decide(now, exposure, self._book.quantity(price), self._book.equity(price))
+        decision = self._desk.decide(asked, exposure, self._book.quantity(price), self._book.equity(price))
         ordered, decided_at = 0.0, self.clock.timestamp_ns()
         waiting = decision.trades and not self._desk.halted and self._book.is_busy()
         if decision.trades and not self._desk.halted and not waiting:
             ordered = self._book.move_to(decision.target_quantity, price)
             if ordered:
                 self._desk.record_order(now, ordered, exposure)
-        self._publish(decision, ordered, now, waiting, trigger)
+        self._publish(decision, ordered, asked, now, waiting, trigger)
         self._announce(decision)
         if self._safety is not None:
             self._safety.decided(now, ordered)
@@ -323,6 +324,7 @@ class OIHedgeStrategy(Strategy):
         trouble = self._desk.model_trouble
         text = trouble or "the newest model is in use"
         self.msgbus.publish(TROUBLE_TOPIC, ("model refused", "registry", bool(trouble), text))
+        self._say_held_back()
         rail = decision.verdict.decided_by
         if rail != self._last_rail:
             self._last_rail = rail
@@ -331,11 +333,24 @@ class OIHedgeStrategy(Strategy):
             else:
                 self.log.info("no rail acts any more")
 
-    def _publish(self, decision: Decision, ordered: float, now: int, waiting: bool, trigger: str) -> None:
+    def _say_held_back(self) -> None:
+        """Say once whose open interest is not believed, and once that it is again."""
+        before, self._held_back = self._held_back, self._desk.held_back
+        for venue in sorted(before.keys() ^ self._held_back.keys()):
+            text = self._held_back.get(venue, "")
+            words = f"open interest of {venue} {f'held back: {text}' if text else 'is taken in again'}"
+            self.log.warning(words)
+            condition = f"open interest of {venue} held back"
+            said = condition, "state", bool(text), text or "it is taken in again"
+            self.msgbus.publish(TROUBLE_TOPIC, said)
+
+    def _publish(
+        self, decision: Decision, ordered: float, asked: int, now: int, waiting: bool, trigger: str
+    ) -> None:
         forecast = decision.forecast_record(self._book.instrument_id, now)
         if forecast is not None:
             self.publish_data(DataType(type(forecast)), forecast)
-        record = decision.record(self._book.instrument_id, ordered, now, waiting, trigger)
+        record = decision.record(self._book.instrument_id, ordered, asked, now, waiting, trigger)
         self.publish_data(DataType(type(record)), record)
 
     def _hedge_instrument(self) -> CryptoPerpetual:

@@ -124,7 +124,11 @@ class RailsConfig(NautilusConfig, frozen=True):
     on_model_failure, on_stale_data : str
         Where the hedge goes: "hold" as it is, "flatten" to nothing, or "full".
     max_price_age_minutes, max_open_interest_age_minutes : float
-        Older data of the hedge venue's price, or of the freshest open interest, are stale.
+        Older data of the hedge venue's price, or of the freshest open interest, are stale; so is everything
+        where the clock lies further behind the newest data than a price may be old.
+    max_open_interest_jump, open_interest_confirm_hours : float
+        Open interest of a venue that is more than `max_open_interest_jump` times its last, or less than that
+        fraction of it, is left out, until it is back or has lasted `open_interest_confirm_hours`.
     blackouts : tuple of Blackout
         Times in which the hedge is not steered by the forecast.
     imbalance, imbalance_least_share : float
@@ -165,6 +169,8 @@ class RailsConfig(NautilusConfig, frozen=True):
     on_stale_data: FailState = "hold"
     max_price_age_minutes: float = 150.0
     max_open_interest_age_minutes: float = 360.0
+    max_open_interest_jump: float = 10.0
+    open_interest_confirm_hours: float = 24.0
     blackouts: tuple[Blackout, ...] = ()
     imbalance: float = 0.95
     imbalance_least_share: float = 0.20
@@ -199,8 +205,9 @@ class RailsConfig(NautilusConfig, frozen=True):
         _within("rails.funding_max_ratio", self.funding_max_ratio, 0.0, 1.0)
         _within("rails.hard_stop", self.hard_stop, 0.0, 1.0)
         _within("rails.imbalance", self.imbalance, 0.5, 1.0)
+        _within("rails.max_open_interest_jump", self.max_open_interest_jump, 2.0, 1e12)
         for name in ("funding_spike", "max_price_age_minutes", "max_open_interest_age_minutes",
-                     "max_daily_turnover", "max_daily_orders"):  # fmt: skip
+                     "open_interest_confirm_hours", "max_daily_turnover", "max_daily_orders"):  # fmt: skip
             _positive(f"rails.{name}", getattr(self, name))
         falls = [tier.drawdown for tier in self.drawdown_tiers]
         scales = [tier.scale for tier in self.drawdown_tiers]

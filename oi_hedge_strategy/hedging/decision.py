@@ -32,14 +32,20 @@ class Decision:
     """What sampling the state, running the model, and policy and rails took."""
 
     def record(
-        self, instrument_id: InstrumentId, ordered: float, now: int, waiting: bool = False, trigger: str = ""
+        self,
+        instrument_id: InstrumentId,
+        ordered: float,
+        asked: int,
+        now: int,
+        waiting: bool = False,
+        trigger: str = "",
     ) -> HedgeDecision:
-        """Return the decision as it is published."""
+        """Return the decision as it is published: `asked` for by the clock, and as of `now`."""
         reasons = [text for text in (self.wish.reason, self.verdict.reason) if text]
         return HedgeDecision(
             instrument_id, self.exposure, self.price, self.held, self.wish.ratio, self.verdict.ratio,
             self.target, self.verdict.decided_by, "; ".join(reasons), ordered, self.model_sha256,
-            self.hedge_quantity, self.equity, waiting, trigger, now, now,
+            self.hedge_quantity, self.equity, waiting, trigger, asked, now,
         )  # fmt: skip
 
     def forecast_record(self, instrument_id: InstrumentId, now: int) -> CascadeForecast | None:

@@ -21,7 +21,7 @@ from oi_hedge_strategy.hedging.rails import Rails, ratio_to_quantity
 from oi_hedge_strategy.hedging.target import with_hysteresis, worth_trading
 from oi_hedge_strategy.history import feed
 from oi_hedge_strategy.margin import MarginSchedule
-from oi_hedge_strategy.state import MarketState, Snapshot, StateSchema, Stream
+from oi_hedge_strategy.state import InterestLimits, MarketState, Snapshot, StateSchema, Stream
 
 __all__ = ["Decision", "HedgeDesk"]
 
@@ -76,7 +76,9 @@ class HedgeDesk:
         self._model = ModelInUse(config, start_ns) if config.policy.needs_model else None
         self.schema = self._model.schema if self._model is not None else StateSchema(venues)
         _check_bars(config, self.schema)
-        self._state = MarketState(self.schema)
+        rails = config.rails
+        limits = InterestLimits(rails.max_open_interest_jump, rails.open_interest_confirm_hours)
+        self._state = MarketState(self.schema, limits)
         known = self.hedge_venue in self.schema.venues
         self._rule = RulePolicy(_rule(config), self.schema, self.hedge_venue) if known else None
         self.rails = Rails(config.rails, config.policy.max_hedge_ratio, MarginSchedule())
@@ -84,7 +86,7 @@ class HedgeDesk:
         self.halted = False
         self.stopped = ""
         self.price = 0.0
-        self._price_ts = self._interest_ts = -1
+        self._price_ts = -1
         self._newest = 0
         self._funding_8h = 0.0
         self._near = sum(1 for edge in self.schema.liquidation_map.bands[1:] if edge <= _NEAR + 1e-12)
@@ -102,12 +104,10 @@ class HedgeDesk:
             self.price, self._price_ts = close, ts
 
     def on_open_interest(self, venue: str, ts: int, quantity: float) -> None:
-        """Take in open interest; a value that cannot be is left out, and ages the feed."""
+        """Take in open interest; the market state leaves out what cannot be, by which the feed ages."""
         ts = self.known_at(ts)
         self._tell(Stream.OPEN_INTEREST, venue, ts, quantity)
-        if isfinite(quantity) and quantity >= 0.0:
-            self._state.update_open_interest(venue, ts, quantity)
-            self._interest_ts = ts
+        self._state.update_open_interest(venue, ts, quantity)
 
     def on_funding(self, venue: str, ts: int, rate: float, interval_minutes: float | None) -> None:
         """Take in a funding rate; one without its interval says nothing about cost and is left out."""
@@ -130,7 +130,7 @@ class HedgeDesk:
         drift = self.save_drift()
         return self._state.save(), {
             "schema": self.schema.to_json(),
-            "market": [self.price, self._price_ts, self._interest_ts, self._newest, self._funding_8h],
+            "market": [self.price, self._price_ts, self._newest, self._funding_8h],
             "rails": self.rails.save().decode(),
             "drift": drift.decode() if drift is not None else None,
         }
@@ -151,7 +151,7 @@ class HedgeDesk:
                 "move the state directory away, and the look-back is filled anew"
             )
         self._state.restore(arrays)
-        self.price, self._price_ts, self._interest_ts, self._newest, self._funding_8h = facts["market"]
+        self.price, self._price_ts, self._newest, self._funding_8h = facts["market"]
         self.remember(facts["rails"], facts["drift"])
 
     def remember(self, rails: str, drift: str | None) -> None:
@@ -204,21 +204,23 @@ class HedgeDesk:
         """Count an order towards the turnover and order-rate rails."""
         self.rails.record_trade(now, abs(ordered / exposure) if exposure else 0.0)
 
-    def decide(self, now: int, exposure: float, hedge_quantity: float, equity: float) -> Decision:
+    def decide(self, asked: int, exposure: float, hedge_quantity: float, equity: float) -> Decision:
         """
         Decide on the hedge of `exposure`.
 
         Parameters
         ----------
-        now : int
-            Nanoseconds since the epoch.
+        asked : int
+            What the clock says, nanoseconds since the epoch; where it lies before the newest time seen, the
+            decision is of that time.
         exposure, hedge_quantity : float
             Signed base coin.
         equity : float
             Of the hedge account, quote currency.
 
         """
-        now = self.known_at(now)
+        now = self.known_at(asked)
+        behind = (now - asked) / _MINUTE_NS
         long = exposure >= 0.0
         seen = self._observe(now, long)
         started = perf_counter_ns()
@@ -227,7 +229,7 @@ class HedgeDesk:
         pays = -seen.funding_8h if long else seen.funding_8h
         wish = self._wish(seen, now, exposure, pays)
         smooth = with_hysteresis(wish.ratio, held, self._config.execution)
-        verdict = self.rails.apply(smooth, self._rail_input(seen, now, exposure, held, equity, pays))
+        verdict = self.rails.apply(smooth, self._rail_input(seen, now, exposure, held, equity, pays, behind))
         if self.stopped:
             verdict = _stop(verdict, held, self.stopped)
         forced = any(action.after < action.before for action in verdict.actions)
@@ -242,6 +244,15 @@ class HedgeDesk:
             seen.forecast, seen.alerts, seen.horizons_hours, seen.model_sha256, hedge_quantity, equity,
             (*seen.took_ns, perf_counter_ns() - started),
         )  # fmt: skip
+
+    @property
+    def held_back(self) -> dict[str, str]:
+        """Return in words, by venue, which open interest is not believed yet."""
+        hours = self._config.rails.open_interest_confirm_hours
+        return {
+            venue: f"{quantity:,.1f} after {last:,.1f}; left out until it is back, or has lasted {hours:g} h"
+            for venue, (quantity, last) in self._state.held_back.items()
+        }
 
     def take_notices(self) -> list[str]:
         """Return what the model has to say once: a swap, a fall back, drift."""
@@ -268,7 +279,7 @@ class HedgeDesk:
         sampled = perf_counter_ns()
         below, above = snapshot.liquidation_map[0, :, : self._near].sum(axis=1).tolist()
         market = (
-            self.price, _age(now, self._price_ts), _age(now, self._interest_ts), (below, above),
+            self.price, _age(now, self._price_ts), _age(now, self._state.open_interest_ts), (below, above),
             self._funding_8h,
         )  # fmt: skip
         if model is None:
@@ -309,7 +320,14 @@ class HedgeDesk:
         return Wish(seen.rule.ratio, f"model demoted, {seen.demoted}; {seen.rule.reason}")
 
     def _rail_input(
-        self, seen: Observed, now: int, exposure: float, held: float, equity: float, pays: float
+        self,
+        seen: Observed,
+        now: int,
+        exposure: float,
+        held: float,
+        equity: float,
+        pays: float,
+        behind: float,
     ) -> RailInput:
         risk, total = seen.near[0 if exposure >= 0.0 else 1], sum(seen.near)
         return RailInput(
@@ -325,6 +343,7 @@ class HedgeDesk:
             side_at_risk=risk / total if total > 0.0 else 0.0,
             share_at_risk=risk,
             funding_8h=pays,
+            behind_minutes=behind,
         )
 
 

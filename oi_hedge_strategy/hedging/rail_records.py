@@ -31,6 +31,8 @@ class RailInput:
         Share of the exposure's side in the liquidation map within 10 %, and that side over open interest.
     funding_8h : float
         What the hedge pays per eight hours, as a fraction.
+    behind_minutes : float
+        How far the clock lies before the newest time seen: nothing says how old data are then.
 
     """
 
@@ -46,6 +48,7 @@ class RailInput:
     side_at_risk: float
     share_at_risk: float
     funding_8h: float
+    behind_minutes: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

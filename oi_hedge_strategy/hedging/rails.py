@@ -19,7 +19,8 @@ RAIL_NAMES = (
     "turnover",
 )  # fmt: skip
 """In the order in which they act."""
-_FAIL_SAFE = ("model", "freshness", "venue")
+_STANDING = ("model", "freshness", "venue", "drawdown")
+"""Rails whose reason lasts whatever is wanted: they say so even where they need not change the ratio."""
 _ROUNDING = 1e-12
 
 
@@ -63,7 +64,7 @@ class Rails:
         ratio, actions = wanted, []
         for name, rail in self._chain:
             after, reason = rail(given, ratio)
-            if reason and (after != ratio or name in _FAIL_SAFE):
+            if reason and (after != ratio or name in _STANDING):
                 actions.append(RailAction(name, ratio, after, reason))
             ratio = after
         return RailVerdict(ratio, tuple(actions))
@@ -121,7 +122,7 @@ class Rails:
 
     def _stale(self, given: RailInput) -> list[str]:
         config = self._config
-        return [
+        found = [
             f"{name} is {age:.0f} min old, at most {limit:.0f}"
             for name, age, limit in (
                 ("price", given.price_age_minutes, config.max_price_age_minutes),
@@ -129,6 +130,9 @@ class Rails:
             )
             if age > limit
         ]
+        if given.behind_minutes > config.max_price_age_minutes:
+            found.append(f"the clock is {given.behind_minutes:.0f} min behind what was seen")
+        return found
 
     def _venue(self, given: RailInput, ratio: float) -> tuple[float, str]:
         if given.halted:

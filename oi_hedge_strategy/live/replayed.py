@@ -117,7 +117,7 @@ class ReplayedStrategy(OIHedgeStrategy):
             return
         value = unpack(data)
         if isinstance(value, HedgeDecision) and value.trigger != "bar":
-            self._decide(value.ts_init, value.trigger)
+            self._decide(value.ts_event, value.trigger)
         elif isinstance(value, InstrumentStatus):
             super().on_instrument_status(value)
         elif isinstance(value, OrderFilled):
@@ -140,6 +140,8 @@ class ReplayedStrategy(OIHedgeStrategy):
         self._desk.stopped = order
         super()._decide(asked, trigger)
 
-    def _publish(self, decision: Decision, ordered: float, now: int, waiting: bool, trigger: str) -> None:
-        super()._publish(decision, ordered, now, waiting, trigger)
+    def _publish(
+        self, decision: Decision, ordered: float, asked: int, now: int, waiting: bool, trigger: str
+    ) -> None:
+        super()._publish(decision, ordered, asked, now, waiting, trigger)
         self._account.made += 1

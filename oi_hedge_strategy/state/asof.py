@@ -76,6 +76,10 @@ class AsOfSampler:
         self._count[row] = at + 1
         self._last[row] = self._newest = ts
 
+    def forget(self, row: int) -> None:
+        """Let no sample find what the row had so far."""
+        self._data[row, : self._count[row]] = np.nan
+
     def sample(
         self, now: int, rows: NDArray[np.int64], fields: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -13,6 +13,7 @@ from oi_hedge_strategy.margin import liquidation_price
 
 _LOWEST, _HIGHEST = 1e-6, 1e7
 _LEAST_SCALE = 1e-100
+_GATHERED_NS = 3_600_000_000_000
 
 _Cell = tuple[int, int, float]
 """Row (longs, shorts), bin and share of a cohort's positions at one leverage."""
@@ -88,7 +89,7 @@ class LiquidationMap:
         self._levels = np.zeros((2, bins))
         self._nearest = [-1, bins]
         self._consumed_at = np.zeros((2, bins), dtype=np.int64)
-        self._step = 0
+        self._step = self._bar_step = 0
         self._scale = 1.0
         self._cohorts: deque[tuple[int, int, float, float]] = deque()
         self._memory_ns = int(config.memory_days * 86_400e9)
@@ -113,21 +114,24 @@ class LiquidationMap:
     def update_bar(self, high: float, low: float, close: float) -> None:
         """Consume the levels that a bar traded through; its mean price prices the positions opened next."""
         self._step += 1
+        self._bar_step = self._step
         self._traded = (high + low + close) / 3.0
         self._price = close
         self._consume(self._bin(log(low)), self._bin(log(high)))
 
     def update_open_interest(self, ts: int, quantity: float) -> None:
         """Open positions on a rise and close them pro rata on a fall of open interest in base coin."""
-        self._step += 1
-        self._forget(ts)
-        before, self._open_interest = self._open_interest, quantity
+        before = self._move_to(ts, quantity)
         if quantity < before:
-            self._scale *= quantity / before
-            if self._scale < _LEAST_SCALE:
-                self._rescale()
+            self._scale_by(quantity / before)
         elif quantity > before > 0.0 and self._traded > 0.0:
             self._open(ts, (quantity - before) / self._scale)
+
+    def rebase(self, ts: int, quantity: float) -> None:
+        """Take open interest of another scale: every position keeps its share, none is opened or closed."""
+        before = self._move_to(ts, quantity)
+        if before > 0.0:
+            self._scale_by(quantity / before)
 
     def density(self) -> NDArray[np.float64]:
         """
@@ -161,7 +165,7 @@ class LiquidationMap:
             "consumed_at": self._consumed_at.reshape(-1)[consumed],
             "cohorts": np.array([steps, times], np.int64),
             "opened": np.array([units, traded], np.float64),
-            "counts": np.array([self._step, *self._nearest], np.int64),
+            "counts": np.array([self._step, self._bar_step, *self._nearest], np.int64),
             "numbers": np.array([self._scale, self._traded, self._price, self._open_interest]),
         }
 
@@ -171,7 +175,7 @@ class LiquidationMap:
         self._levels.reshape(-1)[saved["held"]] = saved["levels"]
         self._consumed_at.reshape(-1)[saved["consumed"]] = saved["consumed_at"]
         self._cohorts = deque(zip(*saved["cohorts"].tolist(), *saved["opened"].tolist(), strict=True))
-        self._step, *self._nearest = saved["counts"].tolist()
+        self._step, self._bar_step, *self._nearest = saved["counts"].tolist()
         self._scale, self._traded, self._price, self._open_interest = saved["numbers"].tolist()
 
     def _bin(self, log_price: float) -> int:
@@ -188,10 +192,19 @@ class LiquidationMap:
             self._levels[row, at] += units * share
         self._nearest[0] = max(self._nearest[0], *(at for row, at, _ in cells if row == 0))
         self._nearest[1] = min(self._nearest[1], *(at for row, at, _ in cells if row == 1))
-        self._cohorts.append((self._step, ts, units, self._traded))
+        self._remember(ts, units)
         self._step += 1
         now = self._bin(log(self._price))
         self._consume(now, now)
+
+    def _remember(self, ts: int, units: float) -> None:
+        """Note what was opened; what opens between two bars, within an hour, opens and leaves together."""
+        if self._cohorts:
+            step, since, before, traded = self._cohorts[-1]
+            if step > self._bar_step and ts - since < _GATHERED_NS:
+                self._cohorts[-1] = step, since, before + units, traded
+                return
+        self._cohorts.append((self._step, ts, units, self._traded))
 
     def _consume(self, low: int, high: int) -> None:
         """Empty the levels of longs from bin `low` upwards and of shorts from bin `high` downwards."""
@@ -204,6 +217,18 @@ class LiquidationMap:
             self._levels[1, shorts : high + 1] = 0.0
             self._consumed_at[1, shorts : high + 1] = self._step
             self._nearest[1] = high + 1
+
+    def _move_to(self, ts: int, quantity: float) -> float:
+        """Note open interest and return what it was."""
+        self._step += 1
+        self._forget(ts)
+        before, self._open_interest = self._open_interest, quantity
+        return before
+
+    def _scale_by(self, factor: float) -> None:
+        self._scale *= factor
+        if self._scale < _LEAST_SCALE:
+            self._rescale()
 
     def _forget(self, ts: int) -> None:
         """Take out positions older than the memory, unless their level was consumed since."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from oi_hedge_strategy.state.asof import AsOfSampler
 from oi_hedge_strategy.state.flow import NEVER, HourlyFlow
 from oi_hedge_strategy.state.liquidation_map import LiquidationMap
+from oi_hedge_strategy.state.plausibility import InterestGuard, InterestLimits, Verdict
 from oi_hedge_strategy.state.schema import CHANNELS, MAX_FIELDS, NANOSECONDS_PER_HOUR, StateSchema, Stream
 
 Singles = NDArray[np.float32]
@@ -63,12 +64,15 @@ class MarketState:
     ----------
     schema : StateSchema
         Venues, channels and offsets.
+    limits : InterestLimits
+        Which open interest is held back.
 
     """
 
-    def __init__(self, schema: StateSchema) -> None:
+    def __init__(self, schema: StateSchema, limits: InterestLimits | None = None) -> None:
         self.schema = schema
         self._max_age_ns = int(schema.max_age_hours * NANOSECONDS_PER_HOUR)
+        self._guard = InterestGuard(limits or InterestLimits(), self._max_age_ns)
         self._venues = {venue: slot for slot, venue in enumerate(schema.venues)}
         self._sampler = AsOfSampler(MAX_FIELDS, schema.offsets_ns, int(schema.resolution_seconds * 1e9))
         self._rows: dict[tuple[int, Stream], int] = {}
@@ -100,7 +104,13 @@ class MarketState:
         self._put(ts, Stream.SPOT if spot else Stream.PERPETUAL, venue, fields)
 
     def update_open_interest(self, venue: str, ts: int, quantity: float) -> None:
-        """Take in one-sided open interest in base coin known at `ts`."""
+        """
+        Take in one-sided open interest in base coin known at `ts`.
+
+        A value too far from the venue's last is held back, as `InterestLimits` says: the last one stays, and
+        ages. One that is back ends that; a level that lasts is believed, and what was known of the venue's
+        open interest before it, on another scale, is masked from then on.
+        """
         self._put(ts, Stream.OPEN_INTEREST, venue, (quantity,))
 
     def update_funding(self, venue: str, ts: int, rate: float, interval_minutes: float) -> None:
@@ -155,6 +165,21 @@ class MarketState:
         out.clock[0] = clock_hours(now)
         return out
 
+    @property
+    def open_interest_ts(self) -> int:
+        """Return when the freshest open interest that was not held back became known, -1 before the first."""
+        self._flush()
+        return max((ts for ts, _ in self._interest.values()), default=-1)
+
+    @property
+    def held_back(self) -> dict[str, tuple[float, float]]:
+        """Return the open interest that is held back, and the last that was not, by venue."""
+        self._flush()
+        names = self.schema.venues
+        return {
+            names[slot]: (level, self._interest[slot][1]) for slot, (_, level) in self._guard.held.items()
+        }
+
     def liquidation_density(self) -> NDArray[np.float64]:
         """Return positions that would be liquidated over aggregate open interest, shape (2, bands)."""
         self._flush()
@@ -186,6 +211,7 @@ class MarketState:
         for name, values in latest.items():
             found[f"{name}.known"] = np.array([each[:2] for each in values], np.int64).reshape(-1, 2)
             found[f"{name}.value"] = np.array([each[2] for each in values], np.float64)
+        found |= {f"guard.{name}": each for name, each in self._guard.save().items()}
         found |= {f"sampler.{name}": each for name, each in self._sampler.save().items()}
         for slot, levels in self._maps.items():
             found |= {f"map.{slot}.{name}": each for name, each in levels.save().items()}
@@ -198,6 +224,7 @@ class MarketState:
             (Stream(int(each[0])), int(each[1]), tuple(each[2 : 2 + width]))
             for each, width in zip(saved["pending"].tolist(), saved["pending_width"].tolist(), strict=True)
         ]
+        self._guard.restore(_below(saved, "guard."))
         self._sampler.restore(_below(saved, "sampler."))
         self._rows = {(slot, Stream(each)): row for row, (slot, each) in enumerate(saved["rows"].tolist())}
         if self._rows:
@@ -246,8 +273,8 @@ class MarketState:
             self._spot[slot] = ts, close
             fields = (log(close),)
         elif stream is Stream.OPEN_INTEREST:
-            self._map(slot).update_open_interest(ts, fields[0])
-            self._interest[slot] = ts, fields[0]
+            if not self._believe(slot, ts, fields[0]):
+                return
             fields = (_log_or_nan(fields[0]),)
         elif stream is Stream.LIQUIDATIONS:
             flow = self._flows.setdefault(slot, HourlyFlow())
@@ -257,6 +284,19 @@ class MarketState:
         elif stream in (Stream.LONG_SHORT_RATIO, Stream.OPTIONS_OPEN_INTEREST):
             fields = (_log_or_nan(fields[0]),)
         self._sampler.append(self._row(slot, stream), ts, fields)
+
+    def _believe(self, slot: int, ts: int, quantity: float) -> bool:
+        """Take open interest into the venue's map, and return whether it is believed."""
+        verdict = self._guard.judge(slot, ts, quantity, self._interest.get(slot))
+        if verdict is Verdict.HELD_BACK:
+            return False
+        if verdict is Verdict.CONFIRMED:
+            self._map(slot).rebase(ts, quantity)
+            self._sampler.forget(self._row(slot, Stream.OPEN_INTEREST))
+        else:
+            self._map(slot).update_open_interest(ts, quantity)
+        self._interest[slot] = ts, quantity
+        return True
 
     def _basis(self, slot: int, ts: int, price: float) -> float:
         """Return log perpetual over spot of the same venue, NaN where no fresh spot price is known."""

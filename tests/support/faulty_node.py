@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import resource
 import sys
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from aiohttp import web
 from fakes.binance_feed import BinanceFeed
 from fakes.server import FakeExchanges
 from nautilus_trader.live.node import TradingNode
@@ -17,6 +19,7 @@ from support.live_node import until
 from support.paper_run import paper_fields
 
 from oi_hedge_strategy.backtest.settings import BacktestSettings
+from oi_hedge_strategy.live.alerts import WEBHOOK_VARIABLE
 from oi_hedge_strategy.live.config import ACCOUNT_FILE
 from oi_hedge_strategy.live.node import build_node
 from oi_hedge_strategy.live.sandbox_account import read_account
@@ -33,6 +36,8 @@ class FaultyNode:
         self.alerts: list[list[Any]] = []
         self.decisions: list[Any] = []
         self.uncaught: list[str] = []
+        self.posted: list[str] = []
+        self.said: list[str] = []
 
     async def run(self) -> dict[str, Any]:
         """Inject every fault, each after the one before is over, and return what was found."""
@@ -40,6 +45,7 @@ class FaultyNode:
         self.feed, self.exchanges = BinanceFeed(bar_secs=0.3), FakeExchanges()
         await self.feed.start()
         await self.exchanges.start()
+        webhook = await self._receive_alerts()
         fields = paper_fields(self._root, self.feed, self.exchanges)
         fields["node"]["open_interest"] |= {"status_secs": 0.2, "stale_after_secs": 30.0}
         fields["observe"] = {f"{stage}_ms": 60_000.0 for stage in _STAGES}
@@ -54,6 +60,7 @@ class FaultyNode:
         try:
             await until(lambda: self.held() == -10.0, _LONG_SECS)
             found = {
+                "interest": await self._fault(self._interest),
                 "funding": await self._fault(self._funding),
                 "halt": await self._fault(self._halt),
                 "disk": await self._fault(self._full_disk),
@@ -63,6 +70,7 @@ class FaultyNode:
             await asyncio.wait_for(running, 30.0)
             await self.feed.stop()
             await self.exchanges.stop()
+            await webhook.cleanup()
         (strategy,) = node.trader.strategies()
         largest = [
             min(d.hedge_quantity for d in self.decisions),
@@ -70,7 +78,28 @@ class FaultyNode:
         ]
         stopped = strategy.is_stopped
         node.dispose()
-        return found | {"uncaught": self.uncaught, "held": largest, "stopped": stopped}
+        return found | {
+            "uncaught": self.uncaught,
+            "held": largest,
+            "stopped": stopped,
+            "webhook": self.posted,
+            "alerted": self.said,
+        }
+
+    async def _receive_alerts(self) -> web.AppRunner:
+        """Listen as the webhook that the environment names."""
+
+        async def take(request: web.Request) -> web.Response:
+            self.posted.append((await request.json())["text"])
+            return web.Response()
+
+        app = web.Application()
+        app.router.add_post("/alerts", take)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        os.environ[WEBHOOK_VARIABLE] = f"http://127.0.0.1:{runner.addresses[0][1]}/alerts"
+        return runner
 
     def held(self) -> float:
         """Return the hedge as the last decision saw it."""
@@ -81,6 +110,8 @@ class FaultyNode:
             value = message.data if isinstance(message, CustomData) else message
             if type(value).__name__ == "Alert":
                 self.alerts.append([value.condition, value.active])
+                over = "" if value.active else " is over"
+                self.said.append(f"oi-hedge {value.instrument_id}: {value.condition}{over}: {value.message}")
             else:
                 self.decisions.append(value)
 
@@ -90,6 +121,7 @@ class FaultyNode:
     async def _fault(self, inject: Callable[[], Any]) -> dict[str, Any]:
         self.alerts.clear()
         held = await inject()
+        await until(lambda: len(self.posted) >= len(self.said), _LONG_SECS)
         return {"held": held, "alerts": self.alerts.copy()}
 
     async def _more(self, decisions: int) -> None:
@@ -102,6 +134,15 @@ class FaultyNode:
     async def _over(self) -> None:
         await until(lambda: any(not active for _, active in self.alerts), _LONG_SECS)
         await self._more(5)
+
+    async def _interest(self) -> float:
+        state = self.exchanges["binanceusdm"].state
+        state.coins *= 1000.0
+        await self._begun()
+        await self._more(5)
+        held, state.coins = self.held(), state.coins / 1000.0
+        await self._over()
+        return held
 
     async def _funding(self) -> float:
         state = self.exchanges["binanceusdm"].state

@@ -215,7 +215,7 @@ def test_a_demoted_model_hands_over_as_configured_and_the_record_says_why(
         found.on_funding("BINANCE", ts, 0.0001, 480)
     decision = found.decide(ts, 10.0, 0.0, 1e6)
     assert decision.wish.ratio == ratio
-    record = decision.record(HEDGE, 0.0, ts)
+    record = decision.record(HEDGE, 0.0, ts, ts)
     if on_drift == "ignore":
         assert "demoted" not in record.reason
     else:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from nautilus_trader.common.actor import Actor
-from nautilus_trader.model.data import CustomData, InstrumentStatus
+from nautilus_trader.model.data import Bar, CustomData, DataType, InstrumentStatus
 from nautilus_trader.model.enums import MarketStatusAction
 from nautilus_trader.model.identifiers import StrategyId
 from nautilus_trader.model.objects import Price
@@ -25,10 +25,12 @@ from oi_hedge_strategy.config import OIHedgeConfig
 from oi_hedge_strategy.forecast.registry import Registry
 from oi_hedge_strategy.hedging.config import ExposureConfig, RailsConfig
 from oi_hedge_strategy.hedging.desk import HedgeDesk
+from oi_hedge_strategy.hedging.policy import Wish
 from oi_hedge_strategy.live import journal as journal_module
 from oi_hedge_strategy.live.alerts import AlertMonitor, AlertMonitorConfig
 from oi_hedge_strategy.live.journal import Journal, read_journal
 from oi_hedge_strategy.simulation.closing import LIQUIDATION_TAG
+from oi_hedge_strategy.strategy import OIHedgeStrategy
 
 LONG = (10.0, iso(START))
 HOURS = 16
@@ -164,11 +166,28 @@ def test_open_interest_that_is_no_number_ends_in_the_state_of_stale_data(tmp_pat
     assert alerts.began == ["rail freshness"]
 
 
-def test_open_interest_times_a_thousand_moves_no_hedge_beyond_the_exposure(tmp_path):
+@pytest.mark.parametrize("hours", [1, HOURS - FAULT])
+def test_open_interest_of_one_venue_times_a_thousand_is_left_out_and_alerted_once(tmp_path, hours):
+    faults = range(FAULT + 1, FAULT + hours + 1)
+    data = [
+        CustomData(DataType(OpenInterestUpdate), OpenInterestUpdate(HEDGE, 1e6, None, ts, ts + 6 * SECOND))
+        for ts in (START + hour * HOUR for hour in faults)
+    ]
+    found, alerts = faulty([*events([2000.0] * HOURS), *data], config(tmp_path))
+    assert ends_in(found, "hold")
+    assert alerts.began == ["open interest of BINANCE held back"]
+    assert alerts.over == (alerts.began if hours == 1 else [])
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_open_interest_of_all_venues_times_a_thousand_ends_in_the_state_of_stale_data(tmp_path, state):
     interest = [1000.0] * FAULT + [1e6] * (HOURS - FAULT)
-    found, alerts = faulty(events([2000.0] * HOURS, interest), config(tmp_path))
-    assert found.position(HEDGE) == pytest.approx(held_before(found))
-    assert alerts.began == []
+    found, alerts = faulty(
+        events([2000.0] * HOURS, interest), config(tmp_path, RailsConfig(on_stale_data=state))
+    )
+    assert ends_in(found, state)
+    held_back = [f"open interest of {venue} held back" for venue in ("BINANCE", "BYBIT")]
+    assert alerts.began == [*held_back, "rail freshness"]
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -186,6 +205,51 @@ def test_a_clock_that_jumps_ahead_makes_what_is_known_stale_until_news_come(tmp_
     wanted = STATES[state]
     assert at_once[1].hedge_quantity == pytest.approx(held_before(found) if wanted == "as before" else wanted)
     assert alerts.began == alerts.over == ["rail freshness"]
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_clock_that_jumps_backwards_makes_what_is_known_stale_until_it_is_back(
+    tmp_path, state, monkeypatch
+):
+    jump, hours = 10 * 24 * HOUR, 4
+    take = OIHedgeStrategy.on_bar
+
+    def behind(strategy, bar):
+        if FAULT * HOUR < bar.ts_event - START <= (FAULT + hours) * HOUR:
+            values = Bar.to_dict(bar)
+            bar = Bar.from_dict({**values, **{each: values[each] - jump for each in ("ts_event", "ts_init")}})
+        take(strategy, bar)
+
+    monkeypatch.setattr(OIHedgeStrategy, "on_bar", behind)
+    rails = RailsConfig(on_stale_data=state)
+    found, alerts = faulty(events([2000.0] * HOURS), config(tmp_path, rails))
+    meanwhile = [d for d in found.decisions if d.ts_init - d.ts_event > 9 * 24 * HOUR]
+    assert len(meanwhile) == hours
+    assert all("the clock is 14" in d.reason for d in meanwhile)
+    wanted = STATES[state]
+    last = meanwhile[-1].hedge_quantity
+    assert last == pytest.approx(held_before(found) if wanted == "as before" else wanted)
+    assert alerts.began == alerts.over == ["rail freshness"]
+
+
+def test_a_cooldown_is_alerted_once_however_often_a_hedge_is_wished_for_meanwhile(tmp_path):
+    wishes = iter([0.9, 0.9, 0.9, *(0.9 * (hour % 2) for hour in range(HOURS))])
+
+    class Fickle(HedgeDesk):
+        def _wish(self, *seen):
+            return Wish(next(wishes), "fickle")
+
+    rows = [2000.0] * 3 + [2250.0] * (HOURS - 3)
+    alerts = Alerts()
+    ids = {"instrument_id": HEDGE, "strategy_id": StrategyId("OIHedgeStrategy-HEDGE")}
+    settings = config(tmp_path, RailsConfig(cooldown_hours=8.0))
+    monitor = AlertMonitor(AlertMonitorConfig(**ids))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("oi_hedge_strategy.strategy.HedgeDesk", Fickle)
+        found = run(events(rows), settings, [LONG], actors=[monitor, alerts])
+    cooling = [d.wanted for d in found.decisions if "cooling down" in d.reason]
+    assert len(cooling) == 8 and len(set(cooling)) == 2
+    assert alerts.began == alerts.over == ["rail drawdown"]
 
 
 def test_a_halted_venue_holds_the_hedge_and_is_sent_nothing(tmp_path):
@@ -233,13 +297,26 @@ def node(tmp_path_factory):
     """Return what a paper node in a process of its own did under one fault after the other."""
     pytest.importorskip("ccxt")
     tests = Path(__file__).parents[2]
+    paths = os.pathsep.join(filter(None, (str(tests), os.environ.get("PYTHONPATH"))))
     done = subprocess.run(
         [sys.executable, "-m", "support.faulty_node", str(tmp_path_factory.mktemp("faulty"))],
-        cwd=tests, env={**os.environ, "PYTHONPATH": str(tests)}, capture_output=True, text=True, timeout=300,
+        cwd=tests, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("FOUND ")]
     return json.loads(line.removeprefix("FOUND "))
+
+
+def test_open_interest_times_a_thousand_leaves_the_hedge_of_a_running_node(node):
+    condition = "open interest of BINANCE held back"
+    assert node["interest"] == {"held": -10.0, "alerts": [[condition, True], [condition, False]]}
+
+
+def test_the_webhook_receives_each_alert_of_a_running_node_once_and_in_order(node):
+    assert node["webhook"] == node["alerted"]
+    begun = [text.split(": ")[1] for text in node["webhook"]]
+    for condition in ("open interest of BINANCE held back", "rail funding", "rail venue", "recording"):
+        assert begun.count(condition) == 1
 
 
 def test_funding_of_300_percent_caps_the_hedge_of_a_running_node(node):

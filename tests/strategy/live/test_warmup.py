@@ -139,7 +139,7 @@ def test_what_arrives_meanwhile_follows_history(desk):
     back.take(update, "BINANCE", False)
     assert filled.price == 0.0
     back.finish()
-    assert (filled.price, filled._interest_ts) == (2100.0, NOW - HOUR)
+    assert (filled.price, filled._state.open_interest_ts) == (2100.0, NOW - HOUR)
 
 
 def test_what_the_look_back_lacks_is_named_by_venue(desk):
