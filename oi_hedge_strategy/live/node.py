@@ -39,6 +39,8 @@ from oi_hedge_strategy.simulation.venue import hedge_venue_config
 from oi_hedge_strategy.state import StateSchema
 
 OI_CLIENT = "OI"
+_CACHED = 1_000
+"""Bars, quotes and funding rates of each instrument that Nautilus keeps: no look-back is read from there."""
 _UNITS = ((3600, "HOUR"), (60, "MINUTE"), (1, "SECOND"))
 
 
@@ -146,7 +148,9 @@ def node_config(settings: BacktestSettings, mode: Mode) -> TradingNodeConfig:
         cache=CacheConfig(
             database=DatabaseConfig(type="redis", host=node.redis_host, port=node.redis_port)
             if node.redis_host
-            else None
+            else None,
+            tick_capacity=_CACHED,
+            bar_capacity=_CACHED,
         ),
         data_engine=LiveDataEngineConfig(graceful_shutdown_on_exception=True),
         risk_engine=LiveRiskEngineConfig(graceful_shutdown_on_exception=True),
