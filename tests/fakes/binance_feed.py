@@ -118,6 +118,7 @@ class BinanceFeed:
         self.silent = False
         self.streams: set[str] = set()
         self.bars = 0
+        self._sockets: list[web.WebSocketResponse] = []
         self._runner: web.AppRunner | None = None
         self._base = ""
 
@@ -149,6 +150,13 @@ class BinanceFeed:
         assert self._runner is not None
         await self._runner.cleanup()
 
+    def cut(self) -> None:
+        """Cut every stream without a word of farewell."""
+        for socket in self._sockets:
+            if (transport := socket._req and socket._req.transport) is not None:
+                transport.abort()
+        self._sockets.clear()
+
     async def _futures(self, request: web.Request) -> web.Response:
         return web.json_response(futures_info())
 
@@ -161,6 +169,7 @@ class BinanceFeed:
     async def _stream(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
+        self._sockets.append(socket)
         asked = set(request.query.get("streams", "").split("/")) - {""}
         self.streams |= asked
         pushing = asyncio.create_task(self._push(socket, asked))
@@ -185,7 +194,7 @@ class BinanceFeed:
 
     async def _push(self, socket: web.WebSocketResponse, asked: set[str]) -> None:
         since = time.monotonic()
-        while not socket.closed:
+        while not socket.closed and socket in self._sockets:
             closes = time.monotonic() - since >= self.bar_secs
             if closes:
                 since += self.bar_secs

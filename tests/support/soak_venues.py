@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 from fakes.binance_feed import BinanceFeed
 from fakes.server import FakeExchanges
+from support.soak_faults import CUT_MARKET_DATA, CUT_STREAMS, FAULTS, SoakExchange
 
 _MOVE_SECS, _SPREAD, _PULL = 0.05, 0.0005, 0.02
-_FUNDING_MS = 20_000
+_FUNDING_MS = 60_000
+"""The simulated venue remembers one price a minute, as venues settle on whole hours."""
 _QUOTES_A_BAR = 2
+_QUIET_SECS = 0.1
 
 
 class SoakVenues:
@@ -44,9 +47,13 @@ class SoakVenues:
         """Serve a bar so often, and two quotes meanwhile."""
         self._ask("pace", bar_secs)
 
-    def set_price_of(self, venue: str, **state: Any) -> None:
-        """Set fields of a venue's `FakeState`."""
-        self._ask("state", (venue, state))
+    def inject(self, exchange: str, fault: str) -> None:
+        """Begin a fault of `FAULTS` at an exchange, by ccxt's name of it."""
+        self._ask("inject", (exchange, fault))
+
+    def repair(self, exchange: str) -> None:
+        """End what is wrong at an exchange."""
+        self._ask("repair", exchange)
 
     def silence(self) -> int:
         """Send nothing more, and return how many bars were served."""
@@ -75,7 +82,8 @@ async def _serve(pipe: Connection, bar_secs: float) -> None:
     pipe.send((feed.http, feed.ws, exchanges.urls))
     binance = exchanges["binanceusdm"].state
     binance.due = _next_funding  # type: ignore[method-assign]
-    moving = asyncio.create_task(_move(feed, exchanges))
+    venues = {name: SoakExchange(each) for name, each in exchanges.exchanges.items()}
+    moving = asyncio.create_task(_move(feed, venues))
     while True:
         if not pipe.poll():
             await asyncio.sleep(0.02)
@@ -84,12 +92,18 @@ async def _serve(pipe: Connection, bar_secs: float) -> None:
         answer = 0
         if what == "pace":
             feed.bar_secs, feed.quote_secs = value, value / _QUOTES_A_BAR
-        elif what == "state":
-            for name, each in value[1].items():
-                setattr(exchanges[value[0]].state, name, each)
+        elif what == "inject":
+            name, fault = value
+            FAULTS[fault](venues[name])
+            if fault == CUT_STREAMS:
+                await exchanges.drop_sockets(name)
+            elif fault == CUT_MARKET_DATA:
+                await _cut(feed)
+        elif what == "repair":
+            venues[value].repair()
         elif what == "silence":
             feed.silent = True
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(_QUIET_SECS)
             answer = feed.bars
         pipe.send(answer)
         if what == "stop":
@@ -104,7 +118,15 @@ def _next_funding() -> int:
     return (time.time_ns() // 1_000_000 // _FUNDING_MS + 1) * _FUNDING_MS
 
 
-async def _move(feed: BinanceFeed, exchanges: FakeExchanges) -> None:
+async def _cut(feed: BinanceFeed) -> None:
+    """Cut the streams while nothing is on its way, so that what was served has arrived."""
+    feed.silent = True
+    await asyncio.sleep(_QUIET_SECS)
+    feed.cut()
+    feed.silent = False
+
+
+async def _move(feed: BinanceFeed, venues: dict[str, SoakExchange]) -> None:
     """Let price and open interest wander about where they began; forget what was asked."""
     rng, price, coins = np.random.default_rng(0), 0.0, 0.0
     while True:
@@ -112,8 +134,12 @@ async def _move(feed: BinanceFeed, exchanges: FakeExchanges) -> None:
             each * (1.0 - _PULL) + float(rng.normal(0.0, spread))
             for each, spread in ((price, _SPREAD), (coins, 10.0 * _SPREAD))
         )
-        feed.price = round(2000.0 * float(np.exp(price)), 2)
-        for exchange in exchanges.exchanges.values():
-            exchange.state.price, exchange.state.coins = feed.price, 1000.0 * float(np.exp(coins))
-            exchange.requests.clear()
+        of_hedge = venues["binanceusdm"].disturbance.price_factor
+        feed.price = round(2000.0 * of_hedge * float(np.exp(price)), 2)
+        for venue in venues.values():
+            state, how = venue.exchange.state, venue.disturbance
+            state.price = feed.price
+            if not how.frozen:
+                state.coins = how.factor * 1000.0 * float(np.exp(coins))
+            venue.exchange.requests.clear()
         await asyncio.sleep(_MOVE_SECS)
