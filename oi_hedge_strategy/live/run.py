@@ -25,6 +25,7 @@ from oi_hedge_strategy.live.node import build_node, directory_of
 from oi_hedge_strategy.live.position_check import PositionCheck
 from oi_hedge_strategy.live.recording import convert, convert_left
 from oi_hedge_strategy.live.sessions import SESSIONS
+from oi_hedge_strategy.live.steady_stderr import steady_stderr
 from oi_hedge_strategy.strategy import OIHedgeStrategy
 
 STOPPED, FAILED = 0, 1
@@ -68,6 +69,7 @@ def run_node(
             check_paper(settings)
     directory = directory_of(settings, mode)
     with ExitStack() as held:
+        held.enter_context(steady_stderr())
         held.enter_context(InstanceLock(directory / LOCK_FILE, f"the run in {directory}"))
         if mode == "live":
             check_stop(settings)

@@ -51,6 +51,8 @@ _RAILS = {
     "drawdown_tiers": [{"name": "red", "drawdown": 0.3, "scale": 0.0}],
 }
 """A day's orders pass within minutes, and so does a cooldown."""
+_MEMORY_DAYS = 1.0 / 1440.0
+"""The liquidation map remembers a minute of bars that stand for hours, so that it is full early."""
 
 
 def run_soak(root: Path, events: int, progress: Callable[[str], None], fault_secs: float = 3.0) -> Soak:
@@ -135,7 +137,8 @@ def _build(root: Path, venues: SoakVenues) -> tuple[TradingNode, Session]:
 
     Nautilus's adapters of those have no exchange on the loopback interface; Binance's has.
     """
-    card = tiny_card(replace(SECOND_SCHEMA, venues=tuple(EXCHANGES)))
+    levels = replace(SECOND_SCHEMA.liquidation_map, memory_days=_MEMORY_DAYS)
+    card = tiny_card(replace(SECOND_SCHEMA, venues=tuple(EXCHANGES), liquidation_map=levels))
     write_model(root / "second.onnx", card, probability=0.9)
     fields = paper_fields(root, venues.feed, venues.exchanges)  # type: ignore[arg-type]
     fields["node"]["open_interest"] |= _INTEREST
