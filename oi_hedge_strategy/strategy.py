@@ -236,9 +236,9 @@ class OIHedgeStrategy(Strategy):
         assert self._safety is not None
         for notice in self._safety.watch(event.ts_event):
             self.log.warning(notice)
-        unsaved = self._safety.unsaved
-        text = "the state is not saved: a restart would lack what follows" if unsaved else "it is saved again"
-        self.msgbus.publish(TROUBLE_TOPIC, ("recording", "state", unsaved, text))
+        trouble = self._safety.trouble
+        said = "recording", "state", bool(trouble), trouble or "the state is saved again"
+        self.msgbus.publish(TROUBLE_TOPIC, said)
         if self._look_back is None and self._safety.take_undecided():
             self._decide(self._restart_at(), "restart")
 

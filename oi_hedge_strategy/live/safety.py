@@ -74,9 +74,9 @@ class Safety:
         return self._keeper.undecided
 
     @property
-    def unsaved(self) -> bool:
-        """Whether the state cannot be written, so that a restart would lack what follows."""
-        return self._keeper.failing
+    def trouble(self) -> str:
+        """Return why the state cannot be written, so that a restart would lack what follows; mostly empty."""
+        return self._keeper.trouble
 
     def start(self, exposure: Callable[[float], float]) -> None:
         """

@@ -65,14 +65,15 @@ class StateKeeper:
         self._venues = {venue: at for at, venue in enumerate(desk.schema.venues)}
         self._drift_revision = -1
         self._failed_at: int | None = None
+        self._trouble = ""
         self._book: Facts = {}
         self.notices: list[str] = []
         self.undecided = False
 
     @property
-    def failing(self) -> bool:
-        """Whether the last that was to be kept could not be written."""
-        return self._failed_at is not None
+    def trouble(self) -> str:
+        """Return why the last that was to be kept could not be written, empty where it was."""
+        return self._trouble if self._failed_at is not None else ""
 
     def restore(self) -> Facts | None:
         """
@@ -196,8 +197,9 @@ class StateKeeper:
         try:
             act(self._store)
         except OSError as error:
+            self._trouble = f"the state is not saved: {error}; a restart would lack what follows"
             if self._failed_at is None:
-                self.notices.append(f"the state is not saved: {error}; a restart would lack what follows")
+                self.notices.append(self._trouble)
             self._failed_at = now
 
     def _checkpoint(self, store: StateStore) -> None:

@@ -47,7 +47,7 @@ _INTEREST = {
 _RAILS = {
     "max_daily_orders": 1_000_000,
     "max_daily_turnover": 1e9,
-    "cooldown_hours": 2.0 / 3600.0,
+    "cooldown_hours": 6.0 / 3600.0,
     "drawdown_tiers": [{"name": "red", "drawdown": 0.3, "scale": 0.0}],
 }
 """A day's orders pass within minutes, and so does a cooldown."""
