@@ -31,7 +31,12 @@ from oi_hedge_adapters.feed_status import FeedStatus
 from oi_hedge_adapters.readers import InstrumentReader
 from oi_hedge_adapters.unlisted import UNLISTED, unlisted_reading
 from oi_hedge_adapters.venues import Feed, VenueError, VenueRow, row_of
-from oi_hedge_adapters.warmup import TIMEFRAME, funding_history, open_interest_history
+from oi_hedge_adapters.warmup import (
+    TIMEFRAME,
+    funding_history,
+    long_short_history,
+    open_interest_history,
+)
 from oi_hedge_catalog.types import CatalogData, LiquidationRecord, LongShortRatio, OpenInterestUpdate
 
 STATUS = "status"
@@ -41,6 +46,10 @@ _FEEDS: dict[type, str] = {
     LongShortRatio: Feed.LONG_SHORT,
     LiquidationRecord: Feed.LIQUIDATIONS,
     InstrumentStatus: STATUS,
+}
+_HISTORIES: dict[type, Callable[..., Awaitable[list[Any]]]] = {
+    OpenInterestUpdate: open_interest_history,
+    LongShortRatio: long_short_history,
 }
 _CHECK_SECS = 1.0
 _LOOK_BACK_NS = 30 * 86_400 * 10**9
@@ -299,16 +308,14 @@ class OpenInterestDataClient(LiveMarketDataClient):
     # Requests
 
     async def _request(self, request: RequestData) -> None:
-        kind, instrument_id = request.data_type.type, request.instrument_id
-        if kind is not OpenInterestUpdate or instrument_id is None:
-            self._log.error(f"{self.id} has a history of OpenInterestUpdate of one instrument, not {kind}")
-            self._handle_data_response(
-                request.data_type, [], request.id, request.start, request.end, request.params
-            )
-            return
-        timeframe = str((request.params or {}).get("timeframe", TIMEFRAME))
-        found = await self._history(request, open_interest_history, timeframe)
-        data = [CustomData(DataType(OpenInterestUpdate), update) for update in found]
+        kind, data = request.data_type.type, []
+        if kind in _HISTORIES and request.instrument_id is not None:
+            timeframe = str((request.params or {}).get("timeframe", TIMEFRAME))
+            found = await self._history(request, _HISTORIES[kind], timeframe)
+            data = [CustomData(DataType(kind), update) for update in found]
+        else:
+            known = " and ".join(each.__name__ for each in _HISTORIES)
+            self._log.error(f"{self.id} has a history of {known} of one instrument, not {kind}")
         self._handle_data_response(
             request.data_type, data, request.id, request.start, request.end, request.params
         )

@@ -3,7 +3,7 @@
 A path is keys and list positions joined by dots, ``openInterestList.0.size``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -93,14 +93,17 @@ class LongShortField:
         Where its time is.
     is_ratio : bool, default False
         Whether it is long over short instead.
-    finest : str
-        What the venue calls five minutes.
+    steps : dict of str to str
+        The venue's own names of steps where ccxt does not translate them, ``{"5m": "5min"}``.
+    bounds : (str, str), optional
+        What the venue calls start and end of a page where ccxt leaves them out.
     """
 
     path: str
     time: TimeField
     is_ratio: bool = False
-    finest: str = "5m"
+    steps: dict[str, str] = field(default_factory=dict)
+    bounds: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from oi_hedge_adapters import normalise
 from oi_hedge_adapters.connection import RefusedError, UnreachableError, VenueConnection
 from oi_hedge_adapters.normalise import Reading
 from oi_hedge_adapters.venues import Feed, VenueRow
+from oi_hedge_adapters.warmup import ratio_method
 from oi_hedge_catalog.types import LiquidationRecord
 
 _STREAM_METHODS = ("watch_ticker",)
@@ -95,11 +96,8 @@ class InstrumentReader:
     async def long_short(self) -> Sequence[Data]:
         """Return the latest long/short ratio."""
         market = await self._connection.market(self.symbol)
-        method = "fetch_long_short_ratio_history"
-        if self._row.ccxt_id == "gate":
-            method = "fetch_open_interest_history"
-        step = self._row.long_short.finest if self._row.long_short else ""
-        rows = await self._connection.call(method, self.symbol, step, None, 1)
+        step = self._row.long_short.steps.get("5m", "5m") if self._row.long_short else ""
+        rows = await self._connection.call(ratio_method(self._row), self.symbol, step, None, 1)
         if not rows:
             raise UnreachableError(f"{self._row.title}: {self._id}: no long/short ratio was sent")
         latest = max(rows, key=lambda row: row["timestamp"] or 0)

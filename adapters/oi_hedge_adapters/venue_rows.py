@@ -19,6 +19,12 @@ _OI, _FUNDING = Feed.OPEN_INTEREST, Feed.FUNDING
 _LIQUIDATIONS, _LONG_SHORT = Feed.LIQUIDATIONS, Feed.LONG_SHORT
 _EIGHT_HOURS = FundingRule(480, "8 h by default, per contract; read from the payload")
 _HOURLY = FundingRule(60, "hourly")
+_BYBIT_RATIO = LongShortField(
+    "buyRatio",
+    TimeField("timestamp"),
+    steps={"5m": "5min", "15m": "15min", "30m": "30min"},
+    bounds=("startTime", "endTime"),
+)
 
 LARGE_VENUES = (
     VenueRow(
@@ -117,7 +123,7 @@ LARGE_VENUES = (
         method="watch_ticker",
         market_types=("linear", "inverse"),
         liquidation=LiquidationFields("v", "p", "S", "Buy", "T"),
-        long_short=LongShortField("buyRatio", TimeField("timestamp"), finest="5min"),
+        long_short=_BYBIT_RATIO,
         funding_fields=FundingFields("fundingRate", TimeField("nextFundingTime"), "fundingIntervalHour"),
         live=frozenset({_OI, _FUNDING, _LIQUIDATIONS, _LONG_SHORT}),
         history_of=frozenset({_OI, _FUNDING, _LONG_SHORT}),
@@ -154,7 +160,7 @@ LARGE_VENUES = (
         method="watch_ticker",
         market_types=("linear", "inverse"),
         liquidation=LiquidationFields("v", "p", "S", "Buy", "T", Unit.USD),
-        long_short=LongShortField("buyRatio", TimeField("timestamp"), finest="5min"),
+        long_short=_BYBIT_RATIO,
         funding_fields=FundingFields("fundingRate", TimeField("nextFundingTime"), "fundingIntervalHour"),
         live=frozenset({_OI, _FUNDING, _LIQUIDATIONS, _LONG_SHORT}),
         history_of=frozenset({_OI, _FUNDING, _LONG_SHORT}),

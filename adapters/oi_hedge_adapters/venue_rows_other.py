@@ -66,7 +66,7 @@ OTHER_VENUES = (
         ),
         long_short=LongShortField("lsr_account", TimeField("time", _SECOND_NS), is_ratio=True),
         live=frozenset({_OI, _FUNDING, _LIQUIDATIONS, _LONG_SHORT}),
-        history_of=frozenset({_OI, _FUNDING, _LIQUIDATIONS, _LONG_SHORT}),
+        history_of=frozenset({_OI, _FUNDING, _LONG_SHORT}),
         history=History(("5m", "15m", "30m", "1h", "4h", "1d"), 100, "launch", labels_start=True),
         quirks=(
             Quirk("always", "a history row's time is the start of the step that its value ends", "recorded"),
@@ -162,7 +162,7 @@ OTHER_VENUES = (
         method="watch_ticker",
         long_short=LongShortField("longShortAccountRatio", TimeField("ts"), is_ratio=True),
         live=frozenset({_OI, _FUNDING, _LONG_SHORT}),
-        history_of=frozenset({_FUNDING, _LONG_SHORT}),
+        history_of=frozenset({_FUNDING}),
         quirks=(Quirk("always", "the ticker's funding lacks its interval: asked by itself", "documented"),),
     ),
     VenueRow(
@@ -210,7 +210,7 @@ OTHER_VENUES = (
             "volume", "bankrupt_price", "position_side", "long", "liquidation_time", Unit.CONTRACTS
         ),
         live=frozenset({_OI, _FUNDING, _LIQUIDATIONS}),
-        history_of=frozenset({_OI, _FUNDING, _LIQUIDATIONS}),
+        history_of=frozenset({_OI, _FUNDING}),
         history=History(("1h", "4h", "12h", "1d"), 200, "200 rows", None, pages_backward=True),
         quirks=(
             Quirk("always", "open interest is the sum of both buy and sell sides", "documented"),

@@ -12,8 +12,8 @@ from oi_hedge_adapters import normalise
 from oi_hedge_adapters.connection import RefusedError, VenueConnection
 from oi_hedge_adapters.normalise import Reading
 from oi_hedge_adapters.settlements import settled_minutes
-from oi_hedge_adapters.venues import Feed, Unit, VenueRow
-from oi_hedge_catalog.types import OpenInterestUpdate
+from oi_hedge_adapters.venues import Feed, History, Unit, VenueRow
+from oi_hedge_catalog.types import LongShortRatio, OpenInterestUpdate
 
 TIMEFRAME = "1h"
 _MINUTES = {"5m": 5, "15m": 15, "30m": 30, "1h": 60, "2h": 120, "4h": 240, "6h": 360, "12h": 720, "1d": 1440}
@@ -43,21 +43,17 @@ async def open_interest_history(
     UnreachableError, PayloadError
         If a page cannot be had or is not what the venue documents.
     """
-    if row.history is None:
-        raise RefusedError(f"{row.title} has no history of open interest")
-    if timeframe not in row.history.timeframes:
-        steps = ", ".join(row.history.timeframes)
-        raise RefusedError(f"{row.title} has no history in steps of {timeframe!r}, only of {steps}")
+    history = require_history(row, Feed.OPEN_INTEREST, timeframe)
     symbol = row.ccxt_symbol(instrument_id)
     market = await connection.market(symbol)
     size = market.get("contractSize")
-    shift = _STEPS_MS[timeframe] * _MILLISECOND_NS if row.history.labels_start else 0
+    shift = _STEPS_MS[timeframe] * _MILLISECOND_NS if history.labels_start else 0
     found: dict[int, OpenInterestUpdate] = {}
     for since, until in _pages(row, timeframe, start_ns - shift, end_ns):
-        bounds: dict[str, Any] = {} if row.history.pages_backward else {"until": until}
-        first = None if row.history.pages_backward else since
+        bounds: dict[str, Any] = {} if history.pages_backward else {"until": until}
+        first = None if history.pages_backward else since
         page = await connection.call_patiently(
-            "fetch_open_interest_history", symbol, timeframe, first, row.history.page_size, bounds
+            "fetch_open_interest_history", symbol, timeframe, first, history.page_size, bounds
         )
         prices = await _opens(connection, row, symbol, timeframe, since)
         for entry in page:
@@ -79,6 +75,59 @@ async def open_interest_history(
             if start_ns <= update.ts_event and update.ts_init <= end_ns:
                 found[update.ts_event] = update
     return [found[time] for time in sorted(found)]
+
+
+def require_history(row: VenueRow, feed: Feed, timeframe: str) -> History:
+    """Return the venue's history, or raise `RefusedError` where it has no `feed` in steps of `timeframe`."""
+    if row.history is None or feed not in row.history_of:
+        raise RefusedError(f"{row.title} has no history of {feed}")
+    if timeframe not in row.history.timeframes:
+        steps = ", ".join(row.history.timeframes)
+        raise RefusedError(f"{row.title} has no history in steps of {timeframe!r}, only of {steps}")
+    return row.history
+
+
+async def long_short_history(
+    connection: VenueConnection,
+    row: VenueRow,
+    instrument_id: InstrumentId,
+    start_ns: int,
+    end_ns: int,
+    timeframe: str = TIMEFRAME,
+) -> list[LongShortRatio]:
+    """
+    Return the long/short ratios with `start_ns` <= `ts_event` and `ts_init` <= `end_ns`, in order of time.
+
+    Raises
+    ------
+    RefusedError
+        If the venue has no history of them, or not in steps of `timeframe`.
+    UnreachableError, PayloadError
+        If a page cannot be had or is not what the venue documents.
+    """
+    history, field = require_history(row, Feed.LONG_SHORT, timeframe), row.long_short
+    assert field is not None
+    symbol = row.ccxt_symbol(instrument_id)
+    await connection.market(symbol)
+    shift = _STEPS_MS[timeframe] * _MILLISECOND_NS if history.labels_start else 0
+    lag = round(row.publication_lag_secs * 1e9)
+    step, found = field.steps.get(timeframe, timeframe), {}
+    for since, until in _pages(row, timeframe, start_ns - shift, end_ns):
+        bounds = dict(zip(field.bounds, (since, until), strict=True)) if field.bounds else {"until": until}
+        page = await connection.call_patiently(
+            ratio_method(row), symbol, step, since, history.page_size, bounds
+        )
+        for entry in page:
+            ratio = normalise.long_short_ratio(Reading(row, instrument_id, entry["info"], end_ns))
+            event = ratio.ts_event + shift
+            if start_ns <= event and event + lag <= end_ns:
+                found[event] = LongShortRatio(instrument_id, ratio.long_share, event, event + lag)
+    return [found[time] for time in sorted(found)]
+
+
+def ratio_method(row: VenueRow) -> str:
+    """Return the ccxt method that gives long/short ratios; Gate has them among its open interest."""
+    return "fetch_open_interest_history" if row.ccxt_id == "gate" else "fetch_long_short_ratio_history"
 
 
 async def funding_history(

@@ -74,13 +74,16 @@ def test_history_fills_the_look_back_before_the_first_forecast():
             kind = DataType(OpenInterestUpdate)
             listener.request_data(kind, client_id=CLIENT, instrument_id=BINANCE, start=start)
             listener.request_funding_rates(BINANCE, client_id=CLIENT, start=start)
-            await until(lambda: len(listener.history) == 3 * 24 + 3 * 3)
+            ratios = DataType(LongShortRatio)
+            listener.request_data(ratios, client_id=CLIENT, instrument_id=BINANCE, start=start)
+            await until(lambda: len(listener.history) == 2 * 3 * 24 + 3 * 3)
         await exchanges.stop()
 
     run_live(scenario)
     levels = [each for each in listener.history if isinstance(each, OpenInterestUpdate)]
     now = time.time_ns()
     assert len(levels) == 72
+    assert [each.long_share for each in listener.history if isinstance(each, LongShortRatio)] == [0.6] * 72
     assert all(each.ts_init < now for each in levels)
 
 

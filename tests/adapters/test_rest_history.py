@@ -114,6 +114,29 @@ def test_every_venue_that_has_history_gives_it(row, exchanges, tmp_path):
         assert len(series) == 48
 
 
+@pytest.mark.parametrize(
+    ("instrument", "exchange"),
+    [(BYBIT, "bybit"), ("ETH_USDT-PERP.GATE", "gate"), ("ETH-USDT-SWAP.OKX", "okx")],
+)
+def test_long_short_ratios_are_stored_page_after_page(instrument, exchange, take, exchanges, tmp_path):
+    take("--kind", "long-short", instrument=instrument, exchange=exchange)
+    asked = len(exchanges[exchange].requests)
+
+    assert "added 0 rows" in take("--kind", "long-short", instrument=instrument, exchange=exchange)
+
+    ratios = store.read_long_short(store.open_catalog(tmp_path / "catalog"), instrument)
+    assert ratios.ts_event.tolist() == list(range(START, END, HOUR))
+    np.testing.assert_allclose(ratios.long_share, 0.6)
+    assert set(ratios.ts_init - ratios.ts_event) == {5_000_000_000}
+    assert len(exchanges[exchange].requests) < 2 * asked
+
+
+def test_ratios_that_a_venue_gives_no_history_of_are_one_sentence(take):
+    bitget = {"instrument": "ETHUSDT-PERP.BITGET", "exchange": "bitget"}
+
+    assert "Bitget has no history of long/short" in take("--kind", "long-short", command=refuse, **bitget)
+
+
 NEWEST_FIRST = ["okx-linear", "bitget", "htx", "dydx"]
 
 

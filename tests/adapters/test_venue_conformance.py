@@ -14,7 +14,7 @@ from nautilus_trader.model.enums import MarketStatusAction
 from oi_hedge_adapters.connection import RefusedError, VenueConnection
 from oi_hedge_adapters.readers import InstrumentReader
 from oi_hedge_adapters.venues import ROWS, Feed
-from oi_hedge_adapters.warmup import funding_history, open_interest_history
+from oi_hedge_adapters.warmup import funding_history, long_short_history, open_interest_history
 
 pytest.importorskip("ccxt")
 
@@ -42,6 +42,8 @@ async def read_everything(row, exchanges):
         start = now - DAYS * 24 * HOUR_NS
         if Feed.OPEN_INTEREST in row.history_of:
             found["history"] = await open_interest_history(connection, row, row.example, start, now)
+        if Feed.LONG_SHORT in row.history_of:
+            found["past_ratios"] = await long_short_history(connection, row, row.example, start, now)
         if Feed.FUNDING in row.history_of:
             found["past_funding"] = await funding_history(connection, row, row.example, start, now)
         exchanges[row.ccxt_id].state.funding_hours = 4
@@ -160,6 +162,17 @@ def test_history_has_every_hour_once_with_its_value(row, found):
     assert [update.quantity for update in updates] == pytest.approx([level(at // 10**6) for at in hours])
     lag = round(row.publication_lag_secs * 10**9)
     assert {update.ts_init - update.ts_event for update in updates} == {lag}
+
+
+@pytest.mark.parametrize("row", [r for r in LIVE if Feed.LONG_SHORT in r.history_of], ids=lambda row: row.key)
+def test_history_of_ratios_has_every_hour_once(row, found):
+    ratios = found[row.key]["past_ratios"]
+
+    hours = [ratio.ts_event for ratio in ratios]
+    assert len(hours) == DAYS * 24
+    assert {after - before for before, after in pairwise(hours)} == {HOUR_NS}
+    assert {round(ratio.long_share, 9) for ratio in ratios} == {0.6}
+    assert {ratio.ts_init - ratio.ts_event for ratio in ratios} == {5 * 10**9}
 
 
 @pytest.mark.parametrize("row", [r for r in LIVE if Feed.FUNDING in r.history_of], ids=lambda row: row.key)

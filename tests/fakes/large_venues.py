@@ -95,6 +95,8 @@ def _binance_history(inverse: bool) -> Answer:
 
 def _binance_ratio(state: FakeState, query: dict[str, Any]) -> Any:
     long = state.long_share
+    past = "startTime" in query
+    times = steps(query, "startTime", "endTime", "limit", HOUR_MS, 500) if past else [state.now()]
     return [
         {
             "symbol": "ETHUSDT",
@@ -102,8 +104,9 @@ def _binance_ratio(state: FakeState, query: dict[str, Any]) -> Any:
             "longAccount": str(long),
             "shortAccount": str(1 - long),
             "longShortRatio": str(long / (1 - long)),
-            "timestamp": state.now(),
+            "timestamp": at,
         }
+        for at in times
     ]
 
 
@@ -231,7 +234,9 @@ def _bybit_ratio(state: FakeState, query: dict[str, Any]) -> Any:
         return {**_bybit_answer({}), "retCode": 10001, "retMsg": "params error: period invalid"}
     long = state.long_share
     row = {"symbol": query["symbol"], "buyRatio": str(long), "sellRatio": str(1 - long)}
-    return _bybit_answer({"list": [{**row, "timestamp": str(state.now())}]})
+    past = "startTime" in query
+    times = steps(query, "startTime", "endTime", "limit", HOUR_MS, 500) if past else [state.now()]
+    return _bybit_answer({"list": [{**row, "timestamp": str(at)} for at in reversed(times)]})
 
 
 def _bybit_funding(state: FakeState, query: dict[str, Any]) -> Any:

@@ -120,7 +120,9 @@ def _okx_past_funding(state: FakeState, query: dict[str, Any]) -> Any:
 
 
 def _okx_ratio(state: FakeState, query: dict[str, Any]) -> Any:
-    return _okx([[str(state.now()), str(state.long_share / (1 - state.long_share))]])
+    times = steps(query, "begin", "end", "limit", HOUR_MS, 100) if "begin" in query else [state.now()]
+    ratio = str(state.long_share / (1 - state.long_share))
+    return _okx([[str(at), ratio] for at in reversed(times)])
 
 
 def _okx_push(state: FakeState, asked: str, path: str) -> Iterator[Any]:

@@ -18,7 +18,12 @@ from tqdm import tqdm
 from oi_hedge_adapters.connection import RefusedError, UnreachableError, VenueConnection
 from oi_hedge_adapters.history.spec import parse_duration
 from oi_hedge_adapters.venues import Feed, VenueRow, row_of
-from oi_hedge_adapters.warmup import funding_history, open_interest_history
+from oi_hedge_adapters.warmup import (
+    funding_history,
+    long_short_history,
+    open_interest_history,
+    require_history,
+)
 from oi_hedge_catalog.errors import DataError
 from oi_hedge_catalog.findings import when
 
@@ -46,7 +51,12 @@ class Kind(StrEnum):
 
     OPEN_INTEREST = "open-interest"
     FUNDING = "funding"
+    LONG_SHORT = "long-short"
     BARS = "bars"
+
+
+_STEPPED = {Kind.OPEN_INTEREST: Feed.OPEN_INTEREST, Kind.LONG_SHORT: Feed.LONG_SHORT}
+"""Kinds that come in steps and pages as `VenueRow.history` says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +125,7 @@ def fetch_pages(request: RestRequest, kinds: tuple[Kind, ...]) -> list[Pages]:
     Return the rows of `kinds`, from the cache where pages are complete there, else from the venue.
 
     A row of open interest is ``[ts_event, ts_init, coins, USD or None]``, of funding ``[ts_event, rate]``, of
+    long/short ratios ``[ts_event, ts_init, long share]``, of
     bars ``[open time, open, high, low, close, volume]``; times are UNIX nanoseconds.
 
     Raises
@@ -142,11 +153,8 @@ async def _fetch(request: RestRequest, kinds: tuple[Kind, ...]) -> list[Pages]:
 def _require(request: RestRequest, kind: Kind) -> None:
     """Raise `RefusedError` if the venue does not have what is asked."""
     row = request.row
-    if kind is Kind.OPEN_INTEREST and row.history is None:
-        raise RefusedError(f"{row.title} has no history of open interest")
-    if kind is Kind.OPEN_INTEREST and row.history and request.timeframe not in row.history.timeframes:
-        steps = ", ".join(row.history.timeframes)
-        raise RefusedError(f"{row.title} has no history in steps of {request.timeframe!r}, only of {steps}")
+    if kind in _STEPPED:
+        require_history(row, _STEPPED[kind], request.timeframe)
     if kind is Kind.FUNDING and Feed.FUNDING not in row.history_of:
         raise RefusedError(f"{row.title} has no history of funding rates")
     if kind is Kind.BARS and row.key not in (*_COIN_VOLUME, *CONTRACT_VOLUME):
@@ -158,7 +166,12 @@ async def _kind(
 ) -> Pages:
     """Take one kind, window by window."""
     oldest, remarks = _oldest(request, kind)
-    read = {Kind.OPEN_INTEREST: _open_interest, Kind.FUNDING: _funding, Kind.BARS: _bars}[kind]
+    read = {
+        Kind.OPEN_INTEREST: _open_interest,
+        Kind.FUNDING: _funding,
+        Kind.LONG_SHORT: _long_short,
+        Kind.BARS: _bars,
+    }[kind]
     windows = _windows(request, kind, max(request.start_ns, oldest))
 
     async def read_page(since: int, until: int) -> list[Row]:
@@ -188,24 +201,26 @@ async def _kind(
 def _oldest(request: RestRequest, kind: Kind) -> tuple[int, tuple[str, ...]]:
     """Return the first time that the venue still has, and a remark where that is later than asked."""
     history = request.row.history
-    if kind is not Kind.OPEN_INTEREST or history is None:
+    if kind not in _STEPPED or history is None:
         return 0, ()
     if history.pages_backward:
-        text = f"{request.row.title} gives its latest {history.page_size} rows of open interest only"
+        text = f"{request.row.title} gives its latest {history.page_size} rows of {_STEPPED[kind]} only"
         return 0, (text,)
     if history.depth_days is None:
         return 0, ()
     kept = time.time_ns() - history.depth_days * _DAY_NS
     if kept <= request.start_ns:
         return kept, ()
-    text = f"{request.row.title} keeps {history.depth_days} days of open interest: taken from {when(kept)} on"
+    text = (
+        f"{request.row.title} keeps {history.depth_days} days of {_STEPPED[kind]}: taken from {when(kept)} on"
+    )
     return kept, (text,)
 
 
 def _windows(request: RestRequest, kind: Kind, start: int) -> list[tuple[int, int]]:
     """Return first and last nanosecond of every page, on bounds that do not depend on what was asked."""
     history = request.row.history
-    if kind is Kind.OPEN_INTEREST and history is not None:
+    if kind in _STEPPED and history is not None:
         if history.pages_backward:
             return [(request.start_ns, request.end_ns - 1)]
         length = request.step_ns * (history.page_size - 1)
@@ -222,6 +237,13 @@ async def _open_interest(
     identifier, row = request.instrument_id, request.row
     found = await open_interest_history(connection, row, identifier, first, end, request.timeframe)
     return [[each.ts_event, each.ts_init, each.quantity, each.notional_usd] for each in found]
+
+
+async def _long_short(request: RestRequest, connection: VenueConnection, first: int, last: int) -> list[Row]:
+    end = last + request.lag_ns
+    identifier, row = request.instrument_id, request.row
+    found = await long_short_history(connection, row, identifier, first, end, request.timeframe)
+    return [[each.ts_event, each.ts_init, each.long_share] for each in found]
 
 
 async def _funding(request: RestRequest, connection: VenueConnection, first: int, last: int) -> list[Row]:

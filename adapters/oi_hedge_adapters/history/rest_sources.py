@@ -19,6 +19,7 @@ from oi_hedge_catalog.errors import DataError
 from oi_hedge_catalog.findings import Finding, Severity, when
 from oi_hedge_catalog.ingest import Loaded, Source
 from oi_hedge_catalog.instruments import InstrumentSpec, build_instrument
+from oi_hedge_catalog.positioning import LongShortSeries
 from oi_hedge_catalog.series import BarSeries, FundingSeries, OpenInterestSeries, Series
 
 _MINUTE_NS = 60 * 10**9
@@ -107,7 +108,12 @@ class RestSource:
     def load(self) -> Loaded:
         """Turn the rows into columns."""
         kind = self.pages.kind
-        read = {Kind.OPEN_INTEREST: self._open_interest, Kind.FUNDING: self._funding, Kind.BARS: self._bars}
+        read = {
+            Kind.OPEN_INTEREST: self._open_interest,
+            Kind.FUNDING: self._funding,
+            Kind.LONG_SHORT: self._long_short,
+            Kind.BARS: self._bars,
+        }
         series = read[kind]()
         step = None if kind is Kind.FUNDING else self.request.step_ns
         start = int(series.ts_event[0])
@@ -126,6 +132,11 @@ class RestSource:
             quantity=np.array(quantity, np.float64),
             notional_usd=np.array([np.nan if value is None else value for value in notional], np.float64),
         )
+
+    def _long_short(self) -> Series:
+        event, init, share = zip(*self.pages.rows, strict=True)
+        times = np.array(event, np.int64), np.array(init, np.int64)
+        return LongShortSeries(*times, self.of.id, np.array(share, np.float64))
 
     def _funding(self) -> Series:
         stamped = np.array([row[0] for row in self.pages.rows], np.int64)
