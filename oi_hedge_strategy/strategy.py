@@ -26,7 +26,7 @@ from nautilus_trader.model.instruments import CryptoPerpetual, Instrument
 from nautilus_trader.trading.strategy import Strategy
 
 from oi_hedge_catalog.errors import ConfigError
-from oi_hedge_catalog.types import OpenInterestUpdate
+from oi_hedge_catalog.types import LongShortRatio, OpenInterestUpdate
 from oi_hedge_strategy.config import OIHedgeConfig
 from oi_hedge_strategy.halts import HALTS
 from oi_hedge_strategy.hedging.book import HedgeBook
@@ -262,12 +262,15 @@ class OIHedgeStrategy(Strategy):
         self._intake = back
         start, end = (unix_nanos_to_dt(each) for each in (back.start, self.clock.timestamp_ns()))
         done, spec = self._on_look_back, self.config.bar_type.spec
+        seen = {each.kind for each in inputs_seen(self._desk.channels_seen)}
+        kinds = [OpenInterestUpdate, *({LongShortRatio} & seen)]
         for instrument_id, (_, spot) in self._sources.items():
             back.await_response(self.request_bars(BarType(instrument_id, spec), start, end, callback=done))
             if not spot:
-                client, kind = self.config.open_interest_client, DataType(OpenInterestUpdate)
-                asked = self.request_data(kind, client, instrument_id, start, end, callback=done)
-                back.await_response(asked)
+                for kind in map(DataType, kinds):
+                    client = self.config.open_interest_client
+                    asked = self.request_data(kind, client, instrument_id, start, end, callback=done)
+                    back.await_response(asked)
                 client = self.config.funding_client
                 asked = self.request_funding_rates(instrument_id, start, end, client_id=client, callback=done)
                 back.await_response(asked)

@@ -12,6 +12,7 @@ from oi_hedge_catalog.store import open_catalog
 from oi_hedge_catalog.types import OpenInterestUpdate
 from oi_hedge_strategy.hedging.desk import HedgeDesk
 from oi_hedge_strategy.history import DECISION_LAG_NS, load_history
+from oi_hedge_strategy.inputs import INPUTS
 from oi_hedge_strategy.state import CHANNELS, Snapshot, StateSchema, Stream
 from oi_hedge_strategy.state.schema import NANOSECONDS_PER_HOUR
 
@@ -82,6 +83,8 @@ class LookBack:
         elif isinstance(data, FundingRateUpdate) and data.interval:
             terms = float(data.rate), float(data.interval)
             self._add(data.ts_init, Stream.FUNDING, venue, terms)
+        elif (found := INPUTS.get(type(data))) is not None:
+            self._add(data.ts_init, found.stream, venue, found.fields(data))
 
     def _add(self, ts: int, stream: Stream, venue: str, fields: tuple[float, ...]) -> None:
         if self.start <= ts <= self._now:

@@ -17,12 +17,13 @@ from support.models import SHORT_SCHEMA, write_model
 from oi_hedge_catalog.instruments import build_instrument
 from oi_hedge_catalog.series import BarSeries, FundingSeries, OpenInterestSeries
 from oi_hedge_catalog.store import open_catalog
-from oi_hedge_catalog.types import OpenInterestUpdate
+from oi_hedge_catalog.types import LongShortRatio, OpenInterestUpdate
 from oi_hedge_catalog.writer import plan_append, write, write_instrument
 from oi_hedge_strategy.config import OIHedgeConfig
 from oi_hedge_strategy.hedging.config import ExposureConfig
 from oi_hedge_strategy.hedging.desk import HedgeDesk
 from oi_hedge_strategy.live.warmup import LookBack, missing
+from oi_hedge_strategy.state import CHANNELS, Stream
 
 HOURS = 30
 
@@ -97,6 +98,23 @@ def assert_equal_looks(one, other, now):
 
 NOW = START + HOURS * HOUR + 600 * SECOND
 REACH = 32 * HOUR  # eight hours of look-back, whose oldest sample may be a day old
+
+
+def test_ratios_that_a_venue_answers_fill_the_look_back(desk):
+    seen, filled = desk(), desk()
+    back = LookBack(filled, NOW)
+    for hours in (30, 12, 4):
+        ts = NOW - hours * HOUR
+        ratio = LongShortRatio(HEDGE, 0.6, ts - 5 * SECOND, ts)
+        back.take(ratio, "BINANCE", False)
+        seen.on_input(Stream.LONG_SHORT_RATIO, "BINANCE", ts, (ratio.ratio,))
+    back.finish()
+
+    assert_equal_looks(seen, filled, NOW)
+    channel = [each.name for each in CHANNELS].index("log_long_short_ratio")
+    row = SHORT_SCHEMA.venues.index("BINANCE")
+    look = filled.look(NOW)
+    assert look.values.reshape(SHORT_SCHEMA.shape)[row, channel, 0] == pytest.approx(np.log(1.5))
 
 
 def test_a_catalog_fills_the_look_back_as_if_all_had_been_seen(desk, catalog):
