@@ -205,6 +205,8 @@ DOCUMENTED = [
     ("BTCUSDT-PERP.BITGET",
      {"openInterestList": [{"symbol": "BTCUSDT", "size": "52234.134"}], "ts": "1700866041023"}, {},
      52234.134, None, 1700866041023 * MS),
+    ("BTCUSDT-PERP.BITGET", {"instId": "BTCUSDT", "markPrice": "27000", "holdingAmount": "64.5",
+     "fundingRate": "0.000010", "ts": "1695715383021"}, {}, 64.5, 64.5 * 27000, 1695715383021 * MS),
     ("ETHUSDTM.KUCOIN", {"symbol": "ETHUSDTM", "openInterest": "8053960", "ts": 1774007467050},
      {"contract_size": 0.01}, 80539.6, None, 1774007467050 * MS),
     ("BTC-USDT.HTX", {"volume": "4385.435", "amount_type": "2", "ts": "1648220400000",

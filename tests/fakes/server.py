@@ -41,6 +41,8 @@ class Exchange:
     faults: list[Fault] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     sockets: list[web.WebSocketResponse] = field(default_factory=list)
+    recorded: dict[str, Any] = field(default_factory=dict)
+    """Recorded bodies, sent as they are for paths that begin so; those of ``stream`` are pushed."""
 
     def take_fault(self, path: str) -> Fault | None:
         """Return the fault that hits a request, and count it."""
@@ -111,6 +113,9 @@ class FakeExchanges:
             return answer
         body = await request.json() if request.method == "POST" else None
         query = {**request.query, **(body or {})}
+        for known, recorded in exchange.recorded.items():
+            if path.startswith(known):
+                return web.json_response(recorded)
         for known, answer_of in VENUES[exchange.name].rest.items():
             if path.startswith(known):
                 payload = answer_of(exchange.state, {**query, "path": path})
@@ -155,7 +160,9 @@ class FakeExchanges:
             await asyncio.sleep(self.push_secs)
 
     def _messages(self, exchange: Exchange, text: str, path: str) -> Iterator[Any]:
-        if not exchange.state.silent:
+        if "stream" in exchange.recorded:
+            yield exchange.recorded["stream"]
+        elif not exchange.state.silent:
             yield from VENUES[exchange.name].push(exchange.state, text, path)
 
 
