@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
+from oi_hedge_adapters.own_socket import own_socket
 from oi_hedge_adapters.venues import VenueError, VenueRow
 
 _STREAM_SCHEMES = ("ws", "wss")
@@ -92,6 +93,7 @@ class VenueConnection:
         )
         self.exchange.throttle = Throttle(self.exchange.rateLimit / 1000.0)
         self.exchange.on_rest_response = self._require_json
+        self._open, self.exchange.open = self.exchange.open, self._open_on_own_sockets
         self._configure(base_url)
         self._timeout_secs = timeout_secs
         self._loading = asyncio.Lock()
@@ -107,6 +109,11 @@ class VenueConnection:
         options["types"] = {name: name in wanted for name in kinds} if isinstance(kinds, dict) else [*wanted]
         if base_url is not None:
             self.exchange.urls["api"] = _rebase(self.exchange.urls["api"], base_url.rstrip("/"))
+
+    def _open_on_own_sockets(self, lazy: bool = False) -> None:
+        """Open as ccxt does; a request that is cancelled while it connects must not close others' files."""
+        self._open(lazy)
+        self.exchange.tcp_connector._socket_factory = own_socket
 
     def _require_json(
         self, code: int, reason: str, url: str, method: str, headers: Any, body: str, *_: Any

@@ -12,6 +12,7 @@ from oi_hedge_adapters.connection import RefusedError, UnreachableError
 from oi_hedge_adapters.ethereum_rpc import EthereumRpc, node_address
 from oi_hedge_adapters.onchain import fetch_wallet_concentration
 from oi_hedge_adapters.options import DERIBIT_URL, fetch_options_open_interest
+from oi_hedge_adapters.own_socket import own_socket
 from oi_hedge_adapters.wallets import load_wallets
 from oi_hedge_catalog.errors import OIHedgeError
 from oi_hedge_catalog.types import OptionsOpenInterest, WalletConcentration, options_id, wallet_id
@@ -64,7 +65,7 @@ def _options(
     url = DERIBIT_URL if host is None else f"{host}/api/v2"
 
     async def read() -> list[Data]:
-        async with aiohttp.ClientSession() as session:
+        async with _session() as session:
             timeout = settings.timeout_secs
             return [
                 await fetch_options_open_interest(
@@ -90,7 +91,7 @@ def _wallets(
         raise RefusedError(f"{instrument_id} is not in {settings.wallet_file}, which has {there}")
 
     async def read() -> list[Data]:
-        async with aiohttp.ClientSession() as session:
+        async with _session() as session:
             rpc = EthereumRpc(session, url, attempts=1, timeout_secs=settings.timeout_secs)
             try:
                 found = await fetch_wallet_concentration(rpc, wallets, clock)
@@ -99,3 +100,7 @@ def _wallets(
         return [each for each in found if each.instrument_id == instrument_id]
 
     return UnlistedReading(read, settings.wallets_secs)
+
+
+def _session() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(socket_factory=own_socket))

@@ -17,7 +17,7 @@ from support.models import tiny_card, write_model
 from support.paper_run import SECOND_SCHEMA, paper_fields
 from support.recorded_node import Ticker, TickerConfig, TickerFactory
 from support.soak_judge import ADAPTER_BARS, BALANCE, NAMES, OTHER_BARS, REAL, Ran, Soak, judge
-from support.soak_rotation import EXCHANGES, FaultRotation
+from support.soak_rotation import EXCHANGES, EXPOSURE, FaultRotation
 from support.soak_venues import SoakVenues
 
 from oi_hedge_adapters.client import OpenInterestDataClient
@@ -142,7 +142,7 @@ def _build(root: Path, venues: SoakVenues) -> tuple[TradingNode, Session]:
     write_model(root / "second.onnx", card, probability=0.9)
     fields = paper_fields(root, venues.feed, venues.exchanges)  # type: ignore[arg-type]
     fields["node"]["open_interest"] |= _INTEREST
-    fields["paper"]["balance"] = BALANCE
+    fields["paper"]["balance"], fields["exposure_quantity"] = BALANCE, EXPOSURE
     fields |= {"rails": _RAILS, "policy": {"loss_aversion": 1000.0}}
     settings = BacktestSettings.parse(json.dumps(fields))
     config = node_config(settings, "paper")

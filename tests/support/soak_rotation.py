@@ -31,6 +31,8 @@ _ONLY = {
 """Bars and quotes of one venue alone, and open interest of one, come over sockets."""
 _RAILS_OF_HEDGE_VENUE = ("rail venue", "rail funding", "rail drawdown")
 _RECOVERY_SECS, _STEP_SECS = 60.0, 0.1
+EXPOSURE = 10.0
+"""ETH, all of which the hedge covers while nothing is wrong."""
 
 
 @dataclass
@@ -47,7 +49,8 @@ class Outcome:
     alerts : dict of str to int
         How often each condition began meanwhile, its venue and instrument left out.
     slowest_secs : float
-        The longest time from its end until open interest and funding came again and no alert was left.
+        The longest time from its end until open interest and funding came again, no alert was left, and the
+        hedge was whole.
 
     """
 
@@ -115,7 +118,7 @@ class FaultRotation:
         return await asyncio.to_thread(locked)
 
     async def _lane(self, venue: str) -> None:
-        while not all(self._marks(venue)):
+        while not (all(self._marks(venue)) and self._is_well(venue)):
             await asyncio.sleep(_STEP_SECS)
         for fault in _turns(venue):
             if self._ending:
@@ -129,10 +132,14 @@ class FaultRotation:
         await asyncio.sleep(self._secs)
         await self.ask(self.venues.repair, EXCHANGES[venue])
         seen, ended = self._marks(venue), time.monotonic()
-        while not (all(now > then for now, then in zip(self._marks(venue), seen, strict=True))
-                   and not self._active[venue]):  # fmt: skip
+        while not (
+            all(now > then for now, then in zip(self._marks(venue), seen, strict=True))
+            and self._is_well(venue)
+        ):
             if time.monotonic() > ended + _RECOVERY_SECS:
-                raise AssertionError(f"{venue} has not recovered from {fault}: {self._active[venue]}")
+                raise AssertionError(
+                    f"{venue} has not recovered from {fault}: {self._active[venue] or 'no hedge'}"
+                )
             await asyncio.sleep(_STEP_SECS)
         outcome.times += 1
         outcome.slowest_secs = max(outcome.slowest_secs, time.monotonic() - ended)
@@ -144,6 +151,12 @@ class FaultRotation:
         """Return what grows while a venue's data come in."""
         own = self._seen[venue, OpenInterestUpdate], self._seen[venue, FundingRateUpdate]
         return (*own, self._strategy.bars_seen) if venue == _HEDGE_VENUE else own
+
+    def _is_well(self, venue: str) -> bool:
+        """Return whether no alert is about a venue; at the hedge's also whether the hedge is whole."""
+        hedge = self._strategy.config.bar_type.instrument_id
+        whole = float(self._strategy.portfolio.net_position(hedge)) == -EXPOSURE
+        return not self._active[venue] and (whole or venue != _HEDGE_VENUE)
 
     def _counts(self, venue: str) -> tuple[int, int]:
         counts = [

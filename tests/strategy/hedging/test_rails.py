@@ -51,6 +51,7 @@ def test_a_calm_market_leaves_the_wish_alone():
         ("on_model_failure", "model", {"model_problem": "model expired"}),
         ("on_stale_data", "freshness", {"price_age_minutes": 151.0}),
         ("on_stale_data", "freshness", {"open_interest_age_minutes": float("inf")}),
+        ("on_stale_data", "freshness", {"behind_minutes": 151.0}),
     ],
 )
 def test_a_failure_leads_to_the_state_that_is_configured(setting, rail, changes, state, ratio):
@@ -168,6 +169,18 @@ def test_a_hard_stop_closes_for_the_cooldown():
     on.close_until_cooled(NOW)
     assert verdict(0.6, on=on, now=NOW + 2 * HOUR - 1).reason == "drawdown: cooling down"
     assert verdict(0.6, on=on, now=NOW + 2 * HOUR).ratio == 0.6
+
+
+@pytest.mark.parametrize("wanted", [0.0, 0.6])
+def test_a_cooldown_and_a_tier_say_so_whatever_is_wanted(wanted):
+    on = rails(cooldown_hours=2.0)
+    on.close_until_cooled(NOW)
+    assert verdict(wanted, on=on, now=NOW + HOUR).decided_by == "drawdown"
+    on = rails()
+    verdict(wanted, equity=30_000.0, on=on)
+    assert (
+        verdict(wanted, equity=26_000.0, on=on).reason == "drawdown: yellow: hedge book 13.3% below its peak"
+    )
 
 
 def test_an_account_that_is_funded_later_is_not_in_drawdown():
