@@ -5,7 +5,7 @@ from pathlib import Path
 
 from nautilus_trader.core.data import Data
 from nautilus_trader.model.data import DataType, InstrumentStatus
-from nautilus_trader.model.events import OrderFilled, OrderRejected, PositionClosed
+from nautilus_trader.model.events import OrderDenied, OrderFilled, OrderRejected, PositionClosed
 from nautilus_trader.model.identifiers import ClientOrderId
 
 from oi_hedge_strategy.config import OIHedgeConfig
@@ -124,12 +124,17 @@ class ReplayedStrategy(OIHedgeStrategy):
             super().on_order_filled(value)
         elif isinstance(value, OrderRejected):
             super().on_order_rejected(value)
+        elif isinstance(value, OrderDenied):
+            super().on_order_denied(value)
 
     def on_order_filled(self, event: OrderFilled) -> None:
         """Leave fills of the fill model out of the decisions."""
 
     def on_order_rejected(self, event: OrderRejected) -> None:
         """Likewise rejections."""
+
+    def on_order_denied(self, event: OrderDenied) -> None:
+        """Likewise orders that were not sent."""
 
     def on_position_closed(self, event: PositionClosed) -> None:
         """Likewise positions."""

@@ -22,6 +22,7 @@ from nautilus_trader.model.data import Bar, CustomData, DataType, FundingRateUpd
 from nautilus_trader.model.identifiers import ClientId, TraderId, Venue
 from nautilus_trader.trading.strategy import Strategy
 from support.engine import bar_type
+from support.live_node import until
 from support.nodes import NODES
 from support.traded import BINANCE, Traded
 
@@ -192,6 +193,7 @@ class LiveHedge:
     async def __aexit__(self, *_: object) -> None:
         self._check.cancel()
         await asyncio.gather(self._check, return_exceptions=True)
+        await until(lambda: not any("resubscribe" in repr(each.get_coro()) for each in asyncio.all_tasks()))
         await self.node.stop_async()
         await asyncio.wait_for(self._task, 15.0)
 
