@@ -1,5 +1,6 @@
 """The official execution clients, with what NautilusTrader 1.231 gets wrong in three of them put right."""
 
+import asyncio
 from asyncio import AbstractEventLoop
 
 from nautilus_trader.adapters.binance.config import BinanceExecClientConfig
@@ -78,7 +79,10 @@ class OKXExecClientFactory(OKXLiveExecClientFactory):
         reported = client.generate_order_status_reports
 
         async def with_stops(command: GenerateOrderStatusReports) -> list[OrderStatusReport]:
-            return await reported(command) + await _resting_stops(client, config)
+            found = await reported(command)
+            task = asyncio.current_task()
+            ending = task is not None and task.cancelling()
+            return found if ending else found + await _resting_stops(client, config)
 
         by_stream = client._submit_order_websocket
 

@@ -126,7 +126,8 @@ def node_config(settings: BacktestSettings, mode: Mode) -> TradingNodeConfig:
     Return Nautilus's configuration of the run; it holds no keys.
 
     Market data are the real market's also where orders go to a testnet: a forecast of a test market would say
-    nothing.
+    nothing. Nautilus's own check of positions stays off: it takes a venue that fails to answer for one that holds
+    nothing, and the hedge would be opened a second time; `PositionCheck` does not.
     """
     node = settings.node
     instruments = instruments_read(settings, _schema(settings))
@@ -159,7 +160,7 @@ def node_config(settings: BacktestSettings, mode: Mode) -> TradingNodeConfig:
             reconciliation=True,
             reconciliation_startup_delay_secs=0.0 if mode == "paper" else 10.0,
             open_check_interval_secs=10.0 if mode == "live" else None,
-            position_check_interval_secs=10.0 if mode == "live" else None,
+            position_check_interval_secs=None,
         ),
         data_clients=data,
         exec_clients=_exec_clients(settings, mode, by_venue),

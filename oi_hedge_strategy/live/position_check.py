@@ -33,7 +33,7 @@ class PositionCheck:
     node : TradingNode
         The node, built.
     instrument_id : InstrumentId
-        The hedge instrument, which holds nothing but the hedge.
+        The hedge instrument, which holds nothing but the hedge, or one that is hedged.
     every_secs : float
         How often.
 

@@ -28,12 +28,15 @@ class TradingVenue(ABC):
         ``http://127.0.0.1:port``.
     requests : list of str
         Method and path of everything that was asked.
+    failing : bool
+        Whether requests are answered with an error of the server.
 
     """
 
     def __init__(self, account: FuturesAccount | None = None) -> None:
         self.account = account or FuturesAccount()
         self.requests: list[str] = []
+        self.failing = False
         self.base = ""
         self._sockets: list[web.WebSocketResponse] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -119,6 +122,8 @@ class TradingVenue(ABC):
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await self._stream(request)
         self.requests.append(f"{request.method} {request.path}")
+        if self.failing:
+            return web.Response(status=503, text="<html>no</html>", content_type="text/html")
         with self._answering():
             return await self._answer(request)
 

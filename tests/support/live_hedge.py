@@ -163,8 +163,6 @@ class LiveHedge:
                 inflight_check_threshold_ms=600,
                 open_check_interval_secs=0.5,
                 open_check_threshold_ms=500,
-                position_check_interval_secs=0.5,
-                position_check_threshold_ms=500,
             ),
             timeout_connection=10.0,
             timeout_reconciliation=10.0,

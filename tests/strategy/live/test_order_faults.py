@@ -131,10 +131,11 @@ def test_a_position_changed_by_hand_is_taken_as_the_venue_says_and_brought_back(
     assert (float(last.quantity), last.reduce_only) == (4.0, side == "SELL")
 
 
-def test_a_hedge_closed_by_hand_leaves_no_stop_behind(venue, play):
+@pytest.mark.parametrize("told", [True, False])
+def test_a_hedge_closed_by_hand_leaves_no_stop_behind(venue, play, told):
     async def scenario(live):
         await open_hedge(live)
-        venue.account.by_hand("BUY", "10")
+        venue.account.by_hand("BUY", "10", told)
         await until(lambda: hedged(live, 0.0))
 
     play(scenario)
@@ -240,6 +241,21 @@ def test_a_lost_stream_alone_changes_nothing_and_nothing_is_sent(venue, play):
             assert live.held == -10.0
             await asyncio.sleep(0.05)
         assert hedged(live)
+
+    play(scenario)
+    assert len(venue.account.orders) == len(venue.account.stops) == 1
+
+
+def test_a_venue_that_fails_to_answer_is_not_taken_for_one_that_holds_nothing(venue, play):
+    async def scenario(live):
+        await open_hedge(live)
+        venue.failing = True
+        for _ in range(50):
+            live.bar()
+            assert live.held == -10.0
+            await asyncio.sleep(0.1)
+        venue.failing = False
+        await until(lambda: live.node.trader.is_running and hedged(live))
 
     play(scenario)
     assert len(venue.account.orders) == len(venue.account.stops) == 1
