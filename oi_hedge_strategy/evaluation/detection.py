@@ -63,9 +63,9 @@ class Detection:
         Over the caught cascades.
     episodes, false_alarms, undecided : int
         Alert episodes, those with no onset during or within the horizon after them, and those too near the
-        end of the data to tell.
+        start or the end of what is known to tell.
     false_alarms_per_week : float
-        False alarms over the weeks of decisions.
+        False alarms over the weeks of decisions from when on cascades are known.
     share_of_time_in_alert : float
         Share of decisions with an alert.
 
@@ -94,7 +94,7 @@ class Detection:
 
 
 def judge_alerts(
-    ts: Times, alert: Bools, events: Sequence[CascadeEvent], event_hours: int, end_ns: int
+    ts: Times, alert: Bools, events: Sequence[CascadeEvent], event_hours: int, known: tuple[int, int]
 ) -> Detection:
     """
     Match alerts with cascades.
@@ -113,8 +113,8 @@ def judge_alerts(
         The cascades.
     event_hours : int
         The horizon.
-    end_ns : int
-        Until when cascades are known.
+    known : (int, int)
+        From when on and until when cascades are known: what followed an alert before them cannot be told.
 
     """
     horizon = event_hours * HOUR_NS
@@ -123,8 +123,9 @@ def judge_alerts(
     leads = [outcome.lead_hours for outcome in outcomes if outcome.lead_hours is not None]
     shifted = caught_by_shift(alert, np.searchsorted(ts, onsets - horizon), np.searchsorted(ts, onsets))
     episodes = alert_episodes(alert)
-    false_alarms, undecided = _false_alarms(ts, episodes, events, horizon, end_ns)
+    false_alarms, undecided = _false_alarms(ts, episodes, events, horizon, known)
     step = bar_step(ts) if ts.size > 1 else HOUR_NS
+    weeks = np.count_nonzero(ts >= known[0]) * step / WEEK_NS
     return Detection(
         outcomes=outcomes,
         recall=wilson(len(leads), onsets.size),
@@ -134,7 +135,7 @@ def judge_alerts(
         episodes=len(episodes),
         false_alarms=false_alarms,
         undecided=undecided,
-        false_alarms_per_week=false_alarms / (ts.size * step / WEEK_NS),
+        false_alarms_per_week=false_alarms / weeks if weeks else 0.0,
         share_of_time_in_alert=float(alert.mean()),
     )
 
@@ -206,7 +207,11 @@ def _outcome(ts: Times, alert: Bools, event: CascadeEvent, horizon: int) -> Even
 
 
 def _false_alarms(
-    ts: Times, episodes: list[tuple[int, int]], events: Sequence[CascadeEvent], horizon: int, end_ns: int
+    ts: Times,
+    episodes: list[tuple[int, int]],
+    events: Sequence[CascadeEvent],
+    horizon: int,
+    known: tuple[int, int],
 ) -> tuple[int, int]:
     onsets = np.sort(np.array([event.onset_ns for event in events], dtype=np.int64))
     false_alarms = undecided = 0
@@ -215,7 +220,7 @@ def _false_alarms(
         after = np.searchsorted(onsets, ts[first], side="right")
         if after < onsets.size and onsets[after] <= until:
             continue
-        if until > end_ns:
+        if ts[first] < known[0] or until > known[1]:
             undecided += 1
         else:
             false_alarms += 1

@@ -25,6 +25,7 @@ from oi_hedge_strategy.evaluation.headline import Headlines, headlines
 from oi_hedge_strategy.evaluation.records import BacktestRecord, Floats
 from oi_hedge_strategy.evaluation.reliability import reliability
 from oi_hedge_strategy.evaluation.sections import (
+    adverse_side,
     cascades_section,
     costs_section,
     exposure_section,
@@ -166,8 +167,18 @@ def _detect(record: BacktestRecord) -> Detection:
         decisions["alert"].to_numpy(np.bool_),
         record.events,
         record.event_hours,
-        int(record.market.ts[-1]),
+        (_known_from(record), int(record.market.ts[-1])),
     )
+
+
+def _known_from(record: BacktestRecord) -> int:
+    """Return when the first decision was made of which it is known what followed: volatility takes days."""
+    ts = record.decisions["ts"].to_numpy(np.int64)
+    name = f"{adverse_side(record)}_{record.event_hours}h"
+    if record.outcomes is None or name not in record.outcomes:
+        return int(ts[0])
+    known = np.isfinite(record.outcomes[name].to_numpy(np.float64))
+    return int(ts[known.argmax()]) if known.any() else int(record.market.ts[-1]) + 1
 
 
 def _judgements(context: _Context) -> dict[str, Any]:

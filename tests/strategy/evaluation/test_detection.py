@@ -19,11 +19,9 @@ def event(onset: int, end: int | None = None) -> CascadeEvent:
     return CascadeEvent("down", onset * HOUR, (onset if end is None else end) * HOUR, 0.05)
 
 
-def judge(drawing: str, onsets: list[int], horizon: int = 4):
-    n = len(drawing)
-    return judge_alerts(
-        hours(n), alerts(drawing), [event(onset) for onset in onsets], horizon, (n - 1) * HOUR
-    )
+def judge(drawing: str, onsets: list[int], horizon: int = 4, known_from: int = 0):
+    n, events = len(drawing), [event(onset) for onset in onsets]
+    return judge_alerts(hours(n), alerts(drawing), events, horizon, (known_from * HOUR, (n - 1) * HOUR))
 
 
 def test_alerts_drawn_by_hand_give_the_counts_counted_by_hand() -> None:
@@ -68,9 +66,15 @@ def test_an_episode_too_near_the_end_is_neither_true_nor_false() -> None:
     assert (found.false_alarms, found.undecided) == (0, 1)
 
 
+def test_an_episode_before_cascades_are_known_is_neither_true_nor_false() -> None:
+    found = judge("..xx......xx........", [], known_from=5)
+    assert (found.episodes, found.false_alarms, found.undecided) == (2, 1, 1)
+    assert found.false_alarms_per_week == pytest.approx(1 / (15 / 168))
+
+
 def test_a_cascade_before_the_first_decision_is_not_judged() -> None:
     ts = hours(40)[20:]
-    found = judge_alerts(ts, np.zeros(20, dtype=bool), [event(10), event(30)], 4, 39 * HOUR)
+    found = judge_alerts(ts, np.zeros(20, dtype=bool), [event(10), event(30)], 4, (0, 39 * HOUR))
     assert [outcome.judged for outcome in found.outcomes] == [False, True]
     assert found.judged == 1
 
@@ -104,7 +108,7 @@ def test_perfect_alerts_have_a_low_p_value() -> None:
     alert = np.zeros(5000, dtype=bool)
     for onset in onsets:
         alert[onset - 6 : onset] = True
-    found = judge_alerts(hours(5000), alert, [event(onset) for onset in onsets], 18, 4999 * HOUR)
+    found = judge_alerts(hours(5000), alert, [event(onset) for onset in onsets], 18, (0, 4999 * HOUR))
     assert found.recall.value == 1.0
     assert found.p_value is not None and found.p_value < 0.01
     assert found.chance_recall is not None and found.chance_recall < 0.05
@@ -116,7 +120,9 @@ def test_random_alerts_have_p_values_spread_over_the_unit_interval() -> None:
     for _ in range(60):
         alert = np.repeat(rng.random(500) < 0.15, 6)
         onsets = np.sort(rng.choice(np.arange(50, 2990), 12, replace=False))
-        found = judge_alerts(hours(3000), alert, [event(int(onset)) for onset in onsets], 18, 2999 * HOUR)
+        found = judge_alerts(
+            hours(3000), alert, [event(int(onset)) for onset in onsets], 18, (0, 2999 * HOUR)
+        )
         p_values.append(found.p_value)
     assert np.mean(p_values) > 0.4
     assert np.mean(np.array(p_values) < 0.05) < 0.15

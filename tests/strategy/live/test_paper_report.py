@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from support.paper_ledger import FEE, write_ledger
 
 from oi_hedge_strategy.backtest.settings import load_settings
 from oi_hedge_strategy.cascades import CascadeDefinition
+from oi_hedge_strategy.evaluation.result import build_result
 from oi_hedge_strategy.live.config import PaperConfig
 from oi_hedge_strategy.live.ledger_evidence import Coverage, ledger_record
 from oi_hedge_strategy.live.paper_verdict import judge_paper
@@ -69,6 +71,15 @@ def test_cascades_are_found_in_the_ledger_s_own_bars(run):
     known = record.outcomes["down_18h"].dropna()
     assert set(known) == {0.0, 1.0}
     assert len(known) < len(record.outcomes)
+
+
+def test_an_alert_of_the_hours_without_outcome_is_no_false_alarm(run):
+    path, card = run
+    record = ledger_record(path.parent / "paper" / "ledger", load_settings(path), card)
+    decided = record.decisions.assign(alert=record.decisions.index < 24)
+    assert record.outcomes["down_18h"][:24].isna().all()
+    found = build_result(replace(record, decisions=decided))["cascades"]
+    assert (found["alert_episodes"], found["false_alarms"], found["undecided_episodes"]) == (1, 0, 1)
 
 
 def test_without_falls_of_open_interest_there_are_no_cascades(run, tmp_path):
