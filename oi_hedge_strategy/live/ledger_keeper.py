@@ -60,7 +60,8 @@ class LedgerKeeper(Actor):
         super().__init__(config)
         self._ledger = Ledger(Path(config.directory))
         self._bar: Bar | None = None
-        self._exposure_price = nan
+        self._exposure_bar: Bar | None = None
+        self._basis = 1.0
         self._interest: dict[str, float] = {}
         self._funding: dict[str, float] = {}
         self._failed = False
@@ -89,9 +90,20 @@ class LedgerKeeper(Actor):
 
     def _on_hedge_bar(self, bar: Bar) -> None:
         self._bar = bar
+        self._note_basis()
 
     def _on_exposure_bar(self, bar: Bar) -> None:
-        self._exposure_price = float(bar.close)
+        self._exposure_bar = bar
+        self._note_basis()
+
+    def _note_basis(self) -> None:
+        """Compare the closes of one bar: with an older one of the exposure it would lack a bar's move."""
+        hedge, exposure = self._bar, self._exposure_bar
+        if hedge is None or exposure is None:
+            return
+        half = hedge.bar_type.spec.timedelta.total_seconds() * 1e9 / 2.0
+        if abs(hedge.ts_event - exposure.ts_event) < half:
+            self._basis = float(exposure.close) / float(hedge.close)
 
     def _on_interest(self, message: Any) -> None:
         update = message.data if isinstance(message, CustomData) else message
@@ -123,7 +135,7 @@ class LedgerKeeper(Actor):
                 high=float(bar.high),
                 low=float(bar.low),
                 close=close,
-                exposure_price=self._exposure_price if self._exposure_price > 0.0 else close,
+                exposure_price=self._basis * close,
                 exposure=decision.exposure,
                 hedge_quantity=decision.hedge_quantity,
                 equity=decision.equity,

@@ -17,7 +17,8 @@ class LedgerBar(CatalogData):
     open, high, low, close : float
         The bar.
     exposure_price : float
-        Last known price of the exposure instrument; the bar's close where it has none.
+        The bar's close times the exposure instrument's price over it at the last bar that both had, so that
+        an exposure whose bar comes later is valued at the same moment; the close where there was none.
     exposure : float
         Signed base coin.
     hedge_quantity : float
