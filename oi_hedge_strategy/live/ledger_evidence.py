@@ -23,6 +23,8 @@ from oi_hedge_strategy.simulation.records import FillCost, FundingPayment, Posit
 
 _SECOND_NS = 1_000_000_000
 _DAY_NS = 86_400 * _SECOND_NS
+_EARLY = 60
+"""A bar may be known by this part of its length before its end, as a clock that is not exact says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +138,15 @@ def _bars(ledger: Path) -> list[LedgerBar]:
 
 
 def _coverage(bars: Sequence[LedgerBar], bar_seconds: int) -> Coverage:
-    step, first, last = bar_seconds * _SECOND_NS, bars[0].ts_init, bars[-1].ts_init
-    ends = {bar.ts_init // step for bar in bars}
-    return Coverage(first, last, len(ends), last // step - first // step + 1)
+    rows = _rows(bars, bar_seconds)
+    count = int(np.unique(rows).size)
+    return Coverage(bars[0].ts_init, bars[-1].ts_init, count, int(rows[-1] - rows[0]) + 1)
+
+
+def _rows(bars: Sequence[LedgerBar], bar_seconds: int) -> Times:
+    """Return on which end of the grid each bar lies; a clock that is a little behind may be before it."""
+    step = bar_seconds * _SECOND_NS
+    return (np.array([bar.ts_init for bar in bars], np.int64) + step // _EARLY) // step
 
 
 def _market(bars: Sequence[LedgerBar], ts: Times) -> MarketRecord:
@@ -213,7 +221,7 @@ def _by_venue(bars: Sequence[LedgerBar], name: str) -> dict[str, Floats]:
 def _on_grid(bars: Sequence[LedgerBar], bar_seconds: int) -> HourlyMarket:
     """Return the bars on a regular grid of their ends, NaN where the ledger has a gap."""
     step = bar_seconds * _SECOND_NS
-    rows = np.array([bar.ts_init // step for bar in bars], np.int64)
+    rows = _rows(bars, bar_seconds)
     at, size = rows - rows[0], int(rows[-1] - rows[0]) + 1
 
     def spread(values: Floats) -> Floats:

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from support.command import oi_hedge, refuse
 from support.models import tiny_card, write_model
-from support.paper_ledger import FEE, write_ledger
+from support.paper_ledger import FEE, HEDGE, HOUR, START, write_ledger
 
 from oi_hedge_strategy.backtest.settings import load_settings
 from oi_hedge_strategy.cascades import CascadeDefinition
 from oi_hedge_strategy.evaluation.result import build_result
 from oi_hedge_strategy.live.config import PaperConfig
-from oi_hedge_strategy.live.ledger_evidence import Coverage, ledger_record
+from oi_hedge_strategy.live.ledger import Ledger
+from oi_hedge_strategy.live.ledger_evidence import Coverage, ledger_coverage, ledger_record
+from oi_hedge_strategy.live.ledger_records import LedgerBar
 from oi_hedge_strategy.live.paper_verdict import judge_paper
 
 DAY = 86_400_000_000_000
@@ -197,3 +199,14 @@ def test_what_cannot_be_read_is_one_sentence(run, tmp_path):
     empty = tmp_path / "empty.toml"
     empty.write_text(path.read_text().replace("/paper", "/none"))
     assert "holds no ledger" in refuse("paper", "report", "--config", empty)
+
+
+def test_a_bar_known_a_moment_before_its_hour_is_not_missing(tmp_path):
+    ledger = Ledger(tmp_path)
+    for hour, early in ((1, 0), (2, 1), (3, 0)):
+        ts = START + hour * HOUR + (-50_000_000 if early else 50_000_000)
+        bar = (100.0, 101.0, 99.0, 100.0, 100.0, 1.0, 0.0, 1000.0)
+        ledger.append(LedgerBar(HEDGE, *bar, ["BINANCE"], [1000.0], [0.0], ts, ts))
+    ledger.close()
+    found = ledger_coverage(tmp_path, 3600)
+    assert (found.bars, found.expected) == (3, 3)
