@@ -22,6 +22,8 @@ from oi_hedge_strategy.state.schema import NANOSECONDS_PER_HOUR
 
 SPOT_SUFFIX = "_SPOT"
 DECISION_LAG_NS = 10_000_000_000
+MAX_INTEREST_AGE_NS = 6 * NANOSECONDS_PER_HOUR
+"""Open interest older than this is unknown: a feed that stands still would hide the fall of the others."""
 _Events = tuple[NDArray[np.int64], NDArray[np.int8], NDArray[np.int16], NDArray[np.float64]]
 _SLOT_STREAMS = (
     Stream.PERPETUAL,
@@ -130,7 +132,7 @@ class AssetHistory:
         if not times.size:
             return np.full(ts.size, np.nan)
         last = np.searchsorted(times, ts + DECISION_LAG_NS, side="right") - 1
-        fresh = (last >= 0) & (ts - times[last] <= 6 * NANOSECONDS_PER_HOUR)
+        fresh = (last >= 0) & (ts - times[last] <= MAX_INTEREST_AGE_NS)
         return np.where(fresh, values[last], np.nan)
 
 

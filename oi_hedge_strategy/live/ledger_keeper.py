@@ -12,7 +12,7 @@ from nautilus_trader.model.events import OrderFilled
 from nautilus_trader.model.identifiers import InstrumentId, StrategyId
 
 from oi_hedge_catalog.types import CatalogData, OpenInterestUpdate
-from oi_hedge_strategy.history import venue_slot
+from oi_hedge_strategy.history import MAX_INTEREST_AGE_NS, venue_slot
 from oi_hedge_strategy.live.alerts import TROUBLE_TOPIC
 from oi_hedge_strategy.live.ledger import Ledger
 from oi_hedge_strategy.live.ledger_records import LedgerBar, LedgerFill
@@ -62,7 +62,7 @@ class LedgerKeeper(Actor):
         self._bar: Bar | None = None
         self._exposure_bar: Bar | None = None
         self._basis = 1.0
-        self._interest: dict[str, float] = {}
+        self._interest: dict[str, tuple[int, float]] = {}
         self._funding: dict[str, float] = {}
         self._failed = False
 
@@ -108,7 +108,7 @@ class LedgerKeeper(Actor):
     def _on_interest(self, message: Any) -> None:
         update = message.data if isinstance(message, CustomData) else message
         if isinstance(update, OpenInterestUpdate):
-            self._interest[venue_slot(update.instrument_id)] = update.quantity
+            self._interest[venue_slot(update.instrument_id)] = update.ts_init, update.quantity
 
     def _on_funding(self, update: FundingRateUpdate) -> None:
         if update.interval:
@@ -127,7 +127,8 @@ class LedgerKeeper(Actor):
         bar = self._bar
         if bar is None:
             return
-        close, venues = float(bar.close), sorted(self._interest)
+        close, oldest = float(bar.close), bar.ts_event - MAX_INTEREST_AGE_NS
+        venues = sorted(venue for venue, (known, _) in self._interest.items() if known >= oldest)
         self._keep(
             LedgerBar(
                 instrument_id=decision.instrument_id,
@@ -140,7 +141,7 @@ class LedgerKeeper(Actor):
                 hedge_quantity=decision.hedge_quantity,
                 equity=decision.equity,
                 venues=venues,
-                open_interest=[self._interest[venue] for venue in venues],
+                open_interest=[self._interest[venue][1] for venue in venues],
                 funding_8h=[self._funding.get(venue, nan) for venue in venues],
                 ts_event=decision.ts_event,
                 ts_init=decision.ts_init,

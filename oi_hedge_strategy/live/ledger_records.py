@@ -26,7 +26,7 @@ class LedgerBar(CatalogData):
     equity : float
         Of the hedge account, quote currency.
     venues : list of str
-        Whose open interest is known.
+        Whose open interest is known and no more than six hours old.
     open_interest, funding_8h : list of float
         By venue: one-sided base coin; rate per eight hours, NaN where unknown.
     ts_event, ts_init : int
