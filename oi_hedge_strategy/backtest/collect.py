@@ -30,7 +30,7 @@ _LAST = np.array([np.iinfo(np.int64).max])
 
 @dataclass(frozen=True, slots=True)
 class _Fills:
-    """Hold one strategy's fills: times, signed quantities, prices, commissions, shape (n,) each."""
+    """Hold one strategy's fills: times, signed base coin, prices, commissions, shape (n,) each."""
 
     ts: NDArray[np.int64]
     quantity: Floats
@@ -160,7 +160,8 @@ def _fills(engine: BacktestEngine, instrument_id: InstrumentId, strategy_id: str
         if isinstance(event, OrderFilled)
     ]
     events.sort(key=lambda event: event.ts_event)
-    sign = [1.0 if event.is_buy else -1.0 for event in events]
+    unit = engine.cache.instrument(instrument_id).multiplier.as_double()
+    sign = [unit if event.is_buy else -unit for event in events]
     return _Fills(
         np.array([event.ts_event for event in events], np.int64),
         np.array([s * event.last_qty.as_double() for s, event in zip(sign, events, strict=True)], np.float64),

@@ -57,6 +57,6 @@ class Holder(Strategy):
         order = self.order_factory.market(
             instrument_id=instrument.id,
             order_side=OrderSide.BUY if self.config.quantity > 0.0 else OrderSide.SELL,
-            quantity=instrument.make_qty(abs(self.config.quantity)),
+            quantity=instrument.make_qty(abs(self.config.quantity) / instrument.multiplier.as_double()),
         )
         self.submit_order(order)
