@@ -86,7 +86,6 @@ def collect_run(
     before = np.array([plan.recorded_from_ns - 1])
     earlier = own.pnl(before, as_of(exposure_bars.ts_init, exposure_seen, before))[0]
     funding = [p for p in ledger.funding_payments if p.strategy_id == HEDGE_ID]
-    slippage = [c for c in ledger.fill_costs if c.strategy_id == HEDGE_ID]
     received = cumulative(_times(funding), np.array([p.amount for p in funding]), ts)
     fees = cumulative(hedge.ts, hedge.commission, ts)
     pnl = hedge.pnl(ts, close) - fees + received
@@ -103,7 +102,7 @@ def collect_run(
         exposure_pnl=own.pnl(ts, exposure_close) - float(earlier),
         hedge_pnl=pnl,
         fees=fees,
-        slippage=cumulative(_times(slippage), np.array([c.amount for c in slippage]), ts),
+        slippage=_slippage(ledger, plan, ts),
         funding=-received,
         hedge_equity=plan.collateral + pnl,
         orders=len(orders),
@@ -173,6 +172,20 @@ def _fills(engine: BacktestEngine, instrument_id: InstrumentId, strategy_id: str
 def _seen(ledger: SimulationLedger, bars: BarSeries) -> Floats:
     """Return the bars' closes as the run saw them, moved by its own trades."""
     return ledger.close_of(bars.instrument_id, bars.ts_init, bars.close)
+
+
+def _slippage(ledger: SimulationLedger, plan: BacktestPlan, ts: NDArray[np.int64]) -> Floats:
+    """Return what the hedge paid beyond the market's price by each time, in forced closes too."""
+    unit = plan.hedge.multiplier.as_double()
+    paid = [(c.ts_init, c.amount) for c in ledger.fill_costs if c.strategy_id == HEDGE_ID]
+    paid += [
+        (each.ts_init, each.quantity * unit * (each.reference_price - each.price))
+        for each in ledger.liquidations
+        if each.strategy_id == HEDGE_ID
+    ]
+    paid.sort()
+    times, amounts = (np.array([row[at] for row in paid]) for at in (0, 1))
+    return cumulative(times, amounts, ts)
 
 
 def _times(records: Sequence[SimulationRecord]) -> NDArray[np.int64]:

@@ -15,14 +15,17 @@ from oi_hedge_catalog.instruments import InstrumentSpec, build_instrument
 from oi_hedge_catalog.series import BarSeries, FundingSeries, OpenInterestSeries
 from oi_hedge_catalog.store import open_catalog, write_info
 from oi_hedge_catalog.writer import exclusive, plan_append, write, write_instrument
-from oi_hedge_strategy.backtest.plan import make_plan
+from oi_hedge_strategy.backtest.collect import collect_run
+from oi_hedge_strategy.backtest.plan import BacktestPlan, make_plan
 from oi_hedge_strategy.backtest.run import observe
 from oi_hedge_strategy.backtest.settings import BacktestSettings
-from oi_hedge_strategy.backtest.variants import run_variants, scheduled
+from oi_hedge_strategy.backtest.variants import WITHOUT_RAILS, execute, held_bars, run_variants, scheduled
 from oi_hedge_strategy.evaluation.daily import calendar
 from oi_hedge_strategy.evaluation.effectiveness import skill
 from oi_hedge_strategy.evaluation.records import RunRecord
+from oi_hedge_strategy.hedging.observed import Observed
 from oi_hedge_strategy.simulation.costs import CostsConfig
+from oi_hedge_strategy.simulation.ledger import SimulationLedger
 
 HOUR, SECOND = 3_600_000_000_000, 1_000_000_000
 START = 1_711_929_600_000_000_000  # 2024-04-01T00:00Z
@@ -51,10 +54,14 @@ def perpetual(instrument_id: InstrumentId, multiplier: str) -> CryptoPerpetual:
     return CryptoPerpetual.from_dict(CryptoPerpetual.to_dict(found) | {"multiplier": multiplier})
 
 
-def runs(
-    path: Path, close: np.ndarray, quantity: float, rate: float, coins: dict[InstrumentId, str] | None = None
-) -> dict[str, RunRecord]:
-    """Run no hedge, a constant half and one that comes and goes, without costs but funding."""
+def plan_of(
+    path: Path,
+    close: np.ndarray,
+    settings: BacktestSettings,
+    rate: float,
+    coins: dict[InstrumentId, str] | None = None,
+) -> tuple[BacktestPlan, dict[int, Observed]]:
+    """Return the plan of a small market, and what its hedged run observed."""
     path.mkdir()
     catalog = open_catalog(path / "catalog", create=True)
     opened, ts = np.concatenate([close[:1], close[:-1]]), START + np.arange(HOURS) * HOUR
@@ -74,16 +81,23 @@ def runs(
                 FundingSeries(due, due + 15 * SECOND, each, *paid),
             ):
                 write(catalog, plan_append(catalog, series))
-    settings = msgspec.structs.replace(FREE, exposure_quantity=quantity)
     model = write_model(path / "model.onnx", CARD)
     plan = make_plan(catalog, settings, model, CARD, START + FIRST * HOUR, START + (HOURS - 1) * HOUR)
     engine, _, observed = observe(plan)
     engine.dispose()
+    return plan, observed
+
+
+def runs(
+    path: Path, close: np.ndarray, quantity: float, rate: float, coins: dict[InstrumentId, str] | None = None
+) -> dict[str, RunRecord]:
+    """Run no hedge, a constant half and one that comes and goes, without costs but funding."""
+    settings = msgspec.structs.replace(FREE, exposure_quantity=quantity)
+    plan, observed = plan_of(path, close, settings, rate, coins)
     count = len(observed)
     ratios = {"none": np.zeros(count), "half": np.full(count, 0.5), "turns": np.arange(count) // 13 % 2 * 0.6}
-    return run_variants(
-        plan, observed, [scheduled(name, each, settings.policy) for name, each in ratios.items()], workers=1
-    )
+    variants = [scheduled(name, each, settings.policy) for name, each in ratios.items()]
+    return run_variants(plan, observed, variants, workers=1)
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +129,19 @@ def test_a_contract_of_a_tenth_of_a_coin_changes_no_figure(plain, tmp_path, inst
     for name, run in plain.items():
         for field in ("exposure_quantity", "hedge_quantity", "exposure_pnl", "hedge_pnl", "funding"):
             np.testing.assert_allclose(getattr(found[name], field), getattr(run, field), atol=1e-6)
+
+
+def test_a_forced_close_pays_slippage_too(tmp_path):
+    price = np.where(np.arange(HOURS) < 2 * FIRST, 2000.0, 4500.0)
+    costs = {"half_spread_bps": 5.0, "impact_coefficient": 0.0, "permanent_coefficient": 0.0}
+    settings = msgspec.structs.replace(FREE, exposure_quantity=10.0, impact=costs)
+    plan, observed = plan_of(tmp_path / "run", price, settings, 0.0)
+    rails = msgspec.structs.replace(WITHOUT_RAILS, min_liquidation_distance=0.0)
+    full = replace(scheduled("full", np.ones(len(observed)), settings.policy), rails=rails)
+    engine = execute(plan, observed, full)
+    (closed,) = SimulationLedger.of(engine.trader.actors()).liquidations
+    run = collect_run("full", engine, plan, *held_bars(plan))
+    engine.dispose()
+    assert closed.price > closed.reference_price == pytest.approx(40_000.0 / 10.04, rel=1e-3)
+    before_costs = run.hedge_pnl[-1] + run.fees[-1] + run.slippage[-1]
+    assert before_costs == pytest.approx(-10.0 * (closed.reference_price - 2000.0), abs=1e-6)
