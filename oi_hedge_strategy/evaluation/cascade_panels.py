@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oi_hedge_strategy.cascades import CascadeEvent
-from oi_hedge_strategy.evaluation.daily import hedge_ratio
+from oi_hedge_strategy.evaluation.daily import hedge_ratio, rows_ending
 from oi_hedge_strategy.evaluation.figures import span_lines
 from oi_hedge_strategy.evaluation.records import BacktestRecord, Floats, Times
 from oi_hedge_strategy.evaluation.small_multiples import HOUR_NS, Drawing, Track, scaled
@@ -48,8 +48,7 @@ def money(record: BacktestRecord, event: CascadeEvent) -> tuple[float, float]:
     """Return what exposure and hedge made from one horizon before the onset to the cascade's end."""
     run = record.runs["hedged"]
     begin = event.onset_ns - record.event_hours * HOUR_NS
-    before, after = np.searchsorted(run.ts, [begin, event.end_ns])
-    rows = np.clip([before, after], 0, run.ts.size - 1)
+    rows = np.minimum(rows_ending(run.ts, np.array([begin, event.end_ns])), run.ts.size - 1)
     exposure, hedge = np.diff(run.exposure_pnl[rows]), np.diff(run.hedge_pnl[rows])
     return float(exposure[0]), float(hedge[0])
 

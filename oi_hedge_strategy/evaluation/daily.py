@@ -71,6 +71,15 @@ def bar_step(ts: Times) -> int:
     return int(np.median(np.diff(ts)))
 
 
+def rows_ending(ts: Times, ends: Times) -> NDArray[np.int64]:
+    """
+    Return the row of the bar that ended at each time, or of the first after it; `ts.size` beyond the last.
+
+    A bar is known after its end, so that the last one known at an end is the bar before.
+    """
+    return np.searchsorted(ts, np.asarray(ends) - bar_step(ts) // 2).astype(np.int64)
+
+
 def calendar(ts: Times) -> Calendar:
     """
     Group bars by the UTC day they lie in.

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oi_hedge_strategy.evaluation.bootstrap import BlockBootstrap, Estimate
-from oi_hedge_strategy.evaluation.daily import Calendar
+from oi_hedge_strategy.evaluation.daily import Calendar, bar_step, rows_ending
 from oi_hedge_strategy.evaluation.effectiveness import judge
 from oi_hedge_strategy.evaluation.headline import Headlines, headlines
 from oi_hedge_strategy.evaluation.netting import (
@@ -87,8 +87,9 @@ def cascade_windows(record: BacktestRecord, bootstrap: BlockBootstrap) -> dict[s
             windows[-1][1] = max(windows[-1][1], last)
         else:
             windows.append([first, last])
-    edges = np.searchsorted(ts, np.array(windows, np.int64).reshape(-1, 2), side="right") - 1
-    edges = edges[(edges[:, 0] >= 0) & (edges[:, 1] > edges[:, 0])]
+    spans = np.array(windows, np.int64).reshape(-1, 2)
+    edges = np.minimum(rows_ending(ts, spans), ts.size - 1)
+    edges = edges[(spans[:, 0] >= ts[0] - bar_step(ts)) & (edges[:, 1] > edges[:, 0])]
     if not len(edges):
         return {"windows": 0, "words": "there was no cascade to be hedged"}
     names = [name for name in record.runs if name != "unhedged"]

@@ -149,7 +149,7 @@ def test_cascades_alone_are_judged_from_the_horizon_before_to_the_end(result, sw
     spans = [(each.onset_ns - 18 * HOUR, each.end_ns) for each in swept.events]
     assert all(one[1] < other[0] for one, other in pairwise(spans))
     for first, last in spans:
-        rows = np.searchsorted(ts, [first, last], side="right") - 1
+        rows = np.searchsorted(ts, [first, last])  # a bar is known ten seconds after its end
         lost.append(np.diff(swept.runs["unhedged"].total_pnl[rows])[0])
         kept.append(np.diff(swept.runs["hedged"].total_pnl[rows])[0])
     section = result["cascades"]["effectiveness"]
@@ -157,6 +157,21 @@ def test_cascades_alone_are_judged_from_the_horizon_before_to_the_end(result, sw
     assert section["unhedged_pnl"] == pytest.approx(sum(lost))
     expected = float(loss_avoided(np.array(kept), np.array(lost)))
     assert section["loss_avoided"]["value"] == pytest.approx(expected)
+
+
+def test_the_hour_in_which_the_move_completes_is_within_the_cascade(swept):
+    row = 500
+    completed = int(swept.market.ts[row]) // HOUR * HOUR
+    event = replace(swept.events[0], onset_ns=completed, end_ns=completed)
+    fall = np.where(np.arange(swept.market.ts.size) >= row, -1000.0, 0.0)
+    none = np.zeros_like(fall)
+    runs = {
+        name: replace(run, exposure_pnl=fall, hedge_pnl=-0.5 * fall if name == "hedged" else none)
+        for name, run in swept.runs.items()
+    }
+    found = build_result(replace(swept, events=(event,), runs=runs))["cascades"]["effectiveness"]
+    assert (found["unhedged_pnl"], found["hedged_pnl"]) == (-1000.0, -500.0)
+    assert found["loss_avoided"]["value"] == 0.5
 
 
 def test_cascades_that_follow_within_the_longest_horizon_are_one_event(swept):
