@@ -23,11 +23,10 @@ from oi_hedge_strategy.cascades import (
     label_cascades,
 )
 from oi_hedge_strategy.evaluation.records import LiquidationLevels, MarketRecord
-from oi_hedge_strategy.history import load_history, venue_slot
+from oi_hedge_strategy.history import MAX_INTEREST_AGE_NS, load_history, venue_slot
 from oi_hedge_strategy.state.schema import NANOSECONDS_PER_HOUR
 
 Floats = NDArray[np.float64]
-_Known = tuple[NDArray[np.int64], Floats]
 MAP_TIMES = 366
 
 
@@ -47,16 +46,17 @@ def market_record(plan: BacktestPlan, bars: BarSeries, from_ns: int | None = Non
     The record begins with those of the runs, or at `from_ns`.
     """
     rows = bars.ts_init >= (plan.recorded_from_ns if from_ns is None else from_ns)
-    ts = bars.ts_init[rows]
+    ts, ends = bars.ts_init[rows], bars.ts_event[rows]
 
-    def interest(instrument_id: InstrumentId) -> _Known:
+    def interest(instrument_id: InstrumentId) -> Floats:
         found = store.read_open_interest(plan.catalog, instrument_id, end_ns=plan.end_ns)
-        return found.ts_init, found.quantity
+        fresh = ends - as_of(found.ts_init, found.ts_init.astype(np.float64), ts) <= MAX_INTEREST_AGE_NS
+        return np.where(fresh, as_of(found.ts_init, found.quantity, ts), np.nan)
 
-    def funding(instrument_id: InstrumentId) -> _Known:
+    def funding(instrument_id: InstrumentId) -> Floats:
         found = store.read_funding(plan.catalog, instrument_id, end_ns=plan.end_ns)
         found = found.take(found.interval > 0)
-        return found.ts_init, found.rate * 480.0 / found.interval
+        return as_of(found.ts_init, found.rate * 480.0 / found.interval, ts)
 
     return MarketRecord(
         ts=ts,
@@ -64,8 +64,8 @@ def market_record(plan: BacktestPlan, bars: BarSeries, from_ns: int | None = Non
         high=bars.high[rows],
         low=bars.low[rows],
         close=bars.close[rows],
-        open_interest=_by_venue(plan, store.open_interest_ids(plan.catalog), interest, ts),
-        funding=_by_venue(plan, store.funding_ids(plan.catalog), funding, ts),
+        open_interest=_by_venue(plan, store.open_interest_ids(plan.catalog), interest),
+        funding=_by_venue(plan, store.funding_ids(plan.catalog), funding),
     )
 
 
@@ -116,15 +116,13 @@ def outcomes_at(
 def _by_venue(
     plan: BacktestPlan,
     ids: list[InstrumentId],
-    read: Callable[[InstrumentId], _Known],
-    ts: NDArray[np.int64],
+    read: Callable[[InstrumentId], Floats],
 ) -> dict[str, Floats]:
     known = {each.id for each in plan.instruments}
     found = {}
     for instrument_id in ids:
         if instrument_id in known:
-            times, values = read(instrument_id)
-            found[venue_slot(instrument_id)] = as_of(times, values, ts)
+            found[venue_slot(instrument_id)] = read(instrument_id)
     return {venue: values for venue, values in found.items() if np.isfinite(values).any()}
 
 

@@ -74,7 +74,8 @@ class MarketRecord:
     open, high, low, close : float64 array
         The hedge instrument's bars.
     open_interest : mapping of str to float64 array
-        By venue, one-sided base coin as known at `ts`, NaN before the first value.
+        By venue, one-sided base coin as known at `ts`, NaN before the first value and where the last is more
+        than six hours old.
     funding : mapping of str to float64 array
         By venue, the last settled rate per eight hours as known at `ts`, NaN before the first value.
 

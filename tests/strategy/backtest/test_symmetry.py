@@ -16,6 +16,7 @@ from oi_hedge_catalog.series import BarSeries, FundingSeries, OpenInterestSeries
 from oi_hedge_catalog.store import open_catalog, write_info
 from oi_hedge_catalog.writer import exclusive, plan_append, write, write_instrument
 from oi_hedge_strategy.backtest.collect import collect_run
+from oi_hedge_strategy.backtest.market import market_record
 from oi_hedge_strategy.backtest.plan import BacktestPlan, make_plan
 from oi_hedge_strategy.backtest.run import observe
 from oi_hedge_strategy.backtest.settings import BacktestSettings
@@ -60,6 +61,7 @@ def plan_of(
     settings: BacktestSettings,
     rate: float,
     coins: dict[InstrumentId, str] | None = None,
+    interest_hours: dict[InstrumentId, int] | None = None,
 ) -> tuple[BacktestPlan, dict[int, Observed]]:
     """Return the plan of a small market, and what its hedged run observed."""
     path.mkdir()
@@ -73,11 +75,12 @@ def plan_of(
             prices = (opened, np.maximum(opened, close), np.minimum(opened, close), close)
             bars = BarSeries(ts, ts + lag * SECOND, kind, 2, 3, *prices, np.full(HOURS, 5e4))
             interest = np.full(HOURS, 1e6)
+            reported = (interest_hours or {}).get(each, HOURS)
             due = ts[::8]
             paid = np.full(due.size, rate), np.full(due.size, 480), due + 8 * HOUR
             for series in (
                 bars,
-                OpenInterestSeries(ts, ts + SECOND, each, interest, interest * close),
+                OpenInterestSeries(ts, ts + SECOND, each, interest, interest * close).take(slice(reported)),
                 FundingSeries(due, due + 15 * SECOND, each, *paid),
             ):
                 write(catalog, plan_append(catalog, series))
@@ -145,3 +148,12 @@ def test_a_forced_close_pays_slippage_too(tmp_path):
     assert closed.price > closed.reference_price == pytest.approx(40_000.0 / 10.04, rel=1e-3)
     before_costs = run.hedge_pnl[-1] + run.fees[-1] + run.slippage[-1]
     assert before_costs == pytest.approx(-10.0 * (closed.reference_price - 2000.0), abs=1e-6)
+
+
+def test_open_interest_of_a_venue_that_fell_silent_is_unknown_after_six_hours(tmp_path):
+    plan, _ = plan_of(tmp_path / "run", PATH, FREE, 0.0, interest_hours={HELD: 100})
+    market = market_record(plan, held_bars(plan)[0])
+    known = np.isfinite(market.open_interest["BYBIT"])
+    assert known.sum() == 99 + 6 - FIRST
+    assert known[: known.sum()].all()
+    assert np.isfinite(market.open_interest["BINANCE"]).all()
