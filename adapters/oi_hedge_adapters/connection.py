@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential
 
 from oi_hedge_adapters.own_socket import own_socket
 from oi_hedge_adapters.venues import VenueError, VenueRow
@@ -18,7 +18,7 @@ UNEXPECTED = (LookupError, TypeError, ValueError, AttributeError, ArithmeticErro
 """What reading a payload of another form than documented raises."""
 _DENIED, _LIMITED = frozenset({401, 403, 451}), frozenset({418, 429})
 _ATTEMPTS = 5
-_FIRST_PAUSE_SECS, _LONGEST_PAUSE_SECS = 0.25, 10.0
+_FIRST_PAUSE_SECS, _LONGEST_PAUSE_SECS, _PATIENCE_SECS = 0.25, 10.0, 60.0
 
 
 class UnreachableError(VenueError):
@@ -175,15 +175,18 @@ class VenueConnection:
         """
         Call a method, and again after a failure that may pass, a few times with growing pauses.
 
+        A venue that asks to wait is given that time, up to a minute; who asks for more is not asked again.
+
         Raises
         ------
         RefusedError, UnreachableError
             As `call`, the latter after the last attempt.
         """
+        growing = wait_exponential(multiplier=_FIRST_PAUSE_SECS, max=_LONGEST_PAUSE_SECS)
         retrying = AsyncRetrying(
             stop=stop_after_attempt(_ATTEMPTS),
-            wait=wait_exponential(multiplier=_FIRST_PAUSE_SECS, max=_LONGEST_PAUSE_SECS),
-            retry=retry_if_exception_type(UnreachableError),
+            wait=lambda state: max(growing(state), asked_pause(state)),
+            retry=retry_if_exception(_may_pass_soon),
             reraise=True,
         )
         return await retrying(self.call, method, *arguments)
@@ -289,6 +292,16 @@ class VenueConnection:
         headers = self.exchange.last_response_headers or {}
         text = next((value for key, value in headers.items() if key.lower() == "retry-after"), "")
         return float(text) if str(text).isdigit() else 0.0
+
+
+def asked_pause(state: RetryCallState) -> float:
+    """Return the seconds that the venue asked to wait at the last attempt."""
+    error = state.outcome.exception() if state.outcome is not None else None
+    return error.retry_after if isinstance(error, UnreachableError) else 0.0
+
+
+def _may_pass_soon(error: BaseException) -> bool:
+    return isinstance(error, UnreachableError) and error.retry_after <= _PATIENCE_SECS
 
 
 def _rebase(urls: Any, base: str) -> Any:

@@ -10,7 +10,7 @@ from nautilus_trader.model.data import FundingRateUpdate
 from nautilus_trader.model.identifiers import InstrumentId
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential, wait_random
 
-from oi_hedge_adapters.connection import UNEXPECTED, RefusedError, UnreachableError
+from oi_hedge_adapters.connection import UNEXPECTED, RefusedError, UnreachableError, asked_pause
 from oi_hedge_adapters.feed_status import FeedStatus
 from oi_hedge_adapters.normalise import PayloadError
 from oi_hedge_catalog.types import CatalogData, LiquidationRecord, OpenInterestUpdate
@@ -106,7 +106,7 @@ class VenueFeed:
         doubling = wait_exponential(multiplier=pace.backoff_initial, max=pace.backoff_max)
         base = doubling + wait_random(0, pace.backoff_initial)
         retrying = AsyncRetrying(
-            wait=lambda state: max(base(state), getattr(_error(state), "retry_after", 0.0)),
+            wait=lambda state: max(base(state), asked_pause(state)),
             retry=retry_if_exception_type((UnreachableError, PayloadError)),
             before_sleep=self._failed,
         )

@@ -247,6 +247,26 @@ def test_venue_that_does_not_let_us_in_is_one_sentence(kind, words, exchanges, t
     assert len(str(caught.value).splitlines()) == 1
 
 
+def test_ban_is_neither_hammered_nor_waited_out(exchanges, tmp_path):
+    exchanges["bybit"].faults.append(Fault("418", 99, "funding", retry_after=7200))
+
+    with pytest.raises(DataError, match=r"waiting 7200 s; gave up after 1 attempt, pages that are complete"):
+        rest_sources(request_of(exchanges, tmp_path), [Kind.FUNDING], tmp_path / "catalog")
+
+    assert len([each for each in exchanges["bybit"].requests if "funding" in each]) == 1
+
+
+def test_venue_that_asks_to_wait_is_given_the_time(exchanges, tmp_path):
+    exchanges["bybit"].faults.append(Fault("429", 1, "funding", retry_after=2))
+    before = time.monotonic()
+
+    rest_sources(
+        request_of(exchanges, tmp_path, start_ns=END - 24 * HOUR), [Kind.FUNDING], tmp_path / "catalog"
+    )
+
+    assert time.monotonic() - before >= 2.0
+
+
 def test_depth_that_a_venue_does_not_keep_is_told(take):
     text = take(
         "--kind",

@@ -25,11 +25,14 @@ class Fault:
         How many requests it hits.
     path : str
         A part of the path of the requests that it hits.
+    retry_after : int
+        Seconds that a 429 or 418 asks to wait.
     """
 
     kind: str
     times: int = 1
     path: str = ""
+    retry_after: int = 1
 
 
 @dataclass
@@ -172,7 +175,7 @@ async def _fail(fault: Fault, request: web.Request) -> web.StreamResponse | None
         case "429" | "418":
             status = int(fault.kind)
             body = {"code": -1003, "msg": "Too many requests"}
-            return web.json_response(body, status=status, headers={"Retry-After": "1"})
+            return web.json_response(body, status=status, headers={"Retry-After": str(fault.retry_after)})
         case "401":
             return web.json_response({"code": -2015, "msg": "Invalid API-key, IP"}, status=401)
         case "403" | "500" | "503":

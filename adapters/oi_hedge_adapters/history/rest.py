@@ -34,6 +34,8 @@ _FUNDING_WINDOW_NS = 1000 * _HOUR_NS
 _BARS = 200
 """Bars a request: no venue gives fewer."""
 _EMPTY_ANSWERS = 3
+_PATIENCE_SECS = 300.0
+"""A venue that asks to wait longer, as for a ban, is not waited for."""
 
 _COIN_VOLUME = (
     *("binance-linear", "binance-inverse", "bybit-linear", "bybit-inverse", "okx-linear", "okx-inverse"),
@@ -267,10 +269,10 @@ async def _retry[T](request: RestRequest, call: Callable[[], Awaitable[T]]) -> T
         try:
             return await call()
         except UnreachableError as error:
-            if attempt + 1 == request.attempts:
+            if attempt + 1 == request.attempts or error.retry_after > _PATIENCE_SECS:
+                times = f"{attempt + 1} attempt" + ("s" if attempt else "")
                 raise DataError(
-                    f"{error}; gave up after {request.attempts} attempts, pages that are complete are kept, "
-                    "run again to go on"
+                    f"{error}; gave up after {times}, pages that are complete are kept, run again to go on"
                 ) from error
             pause = max(error.retry_after, request.backoff_secs * 2**attempt)
         await asyncio.sleep(pause * random.uniform(1.0, 1.25))
