@@ -212,6 +212,10 @@ class OIHedgeStrategy(Strategy):
         if self._book.save()["position"]:
             self._desk.rails.close_until_cooled(ts)
 
+    def hold_orders(self) -> None:
+        """Send no hedge order for half a minute: what is held is not certain."""
+        self._book.settle()
+
     def on_save(self) -> dict[str, bytes]:
         """Return what the rails and the drift monitor remember."""
         drift = self._desk.save_drift()

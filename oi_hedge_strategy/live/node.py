@@ -126,8 +126,8 @@ def node_config(settings: BacktestSettings, mode: Mode) -> TradingNodeConfig:
     Return Nautilus's configuration of the run; it holds no keys.
 
     Market data are the real market's also where orders go to a testnet: a forecast of a test market would say
-    nothing. Nautilus's own check of positions stays off: it takes a venue that fails to answer for one that holds
-    nothing, and the hedge would be opened a second time; `PositionCheck` does not.
+    nothing. Nautilus's own check of positions stays off: it takes a venue that fails to answer for one that
+    holds nothing, and the hedge would be opened a second time; `PositionCheck` does not.
     """
     node = settings.node
     instruments = instruments_read(settings, _schema(settings))

@@ -1,6 +1,7 @@
 """Hold the node's idea of hedge and stop against the venue's, and take the venue's where they differ."""
 
 import asyncio
+from collections.abc import Callable
 from decimal import Decimal
 
 from nautilus_trader.common.enums import LogLevel
@@ -34,6 +35,9 @@ class PositionCheck:
         The node, built.
     instrument_id : InstrumentId
         The hedge instrument, which holds nothing but the hedge, or one that is hedged.
+    hold : callable, optional
+        Keeps orders back for a while; called again and again where Nautilus does not book a difference: it
+        does not where an order that it knows is of the same side, size and price.
     every_secs : float
         How often.
 
@@ -45,10 +49,15 @@ class PositionCheck:
     """
 
     def __init__(
-        self, node: TradingNode, instrument_id: InstrumentId, every_secs: float = EVERY_SECS
+        self,
+        node: TradingNode,
+        instrument_id: InstrumentId,
+        hold: Callable[[], None] | None = None,
+        every_secs: float = EVERY_SECS,
     ) -> None:
         self._node = node
         self._instrument_id = instrument_id
+        self._hold = hold
         self._every = every_secs
         self._stops = StopCheck(node, instrument_id)
         self._seen: tuple[Decimal, Decimal] | None = None
@@ -87,6 +96,8 @@ class PositionCheck:
             )
             self._node.kernel.exec_engine.reconcile_execution_report(report)
             self.mended += 1
+            if self._hold is not None and self._believed() != found[1]:
+                self._hold()
             self._times = 0
 
     def _client(self) -> LiveExecutionClient | None:

@@ -101,7 +101,7 @@ async def _supervise(node: TradingNode, strategy: OIHedgeStrategy, timeout_secs:
     loop = asyncio.get_running_loop()
     running = asyncio.ensure_future(node.run_async())
     held = {strategy.config.bar_type.instrument_id, *strategy.config.exposure.instrument_ids}
-    checking = asyncio.gather(*(PositionCheck(node, each).run() for each in held))
+    checking = asyncio.gather(*(PositionCheck(node, each, strategy.hold_orders).run() for each in held))
     running.add_done_callback(lambda _: checking.cancel())
     deadline = loop.time() + _STEPS * timeout_secs + _MARGIN_SECS
     while not (running.done() or strategy.is_running):

@@ -144,7 +144,12 @@ class Safety:
         self._keeper.close()
 
     def _follow_up(self, left: dict[str, Any], held: float, exposure: Callable[[float], float]) -> None:
-        """Settle what became of the last order of the run before."""
+        """
+        Settle what became of the last order of the run before.
+
+        A hedge that is gone without an order may be there all the same: adapters do not say that a venue
+        failed to answer. So nothing is sent until its position has been asked for again.
+        """
         coins = self._book.base_quantity
         ordered, moved = left.get("ordered", 0.0), coins(held - left["position"])
         if ordered and not moved:
@@ -152,6 +157,8 @@ class Safety:
             self._keeper.undecided = True
         elif moved:
             if not ordered:
+                if not held:
+                    self._book.settle()
                 price = self._desk.price
                 self._desk.record_order(self._desk.newest, moved, exposure(price) if price > 0.0 else 0.0)
             self._keeper.notices.append(

@@ -184,7 +184,7 @@ class LiveHedge:
         for strategy in (self.strategy, *self.beside):
             node.trader.add_strategy(strategy)
         self._task = asyncio.create_task(node.run_async())
-        check = PositionCheck(node, self.traded.hedge, self._check_secs)
+        check = PositionCheck(node, self.traded.hedge, self.strategy.hold_orders, self._check_secs)
         self._check = asyncio.create_task(check.run())
         return self
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from nautilus_trader.core.uuid import UUID4
@@ -305,6 +306,22 @@ def test_a_restart_finds_position_and_stop_and_sends_nothing(venue, play):
     play(first, second)
     assert len(venue.account.orders) == 1
     assert len(venue.account.stops) == 1
+
+
+def test_a_restart_that_is_not_told_of_the_position_at_first_opens_no_second(venue, play):
+    async def first(live):
+        await open_hedge(live)
+        venue.account.position = Decimal(0)
+
+    async def second(live):
+        await quiet(live)
+        venue.account.position = Decimal(-10)
+        for _ in range(50):
+            live.bar()
+            await asyncio.sleep(0.1)
+
+    play(first, second)
+    assert len(venue.account.orders) == 1
 
 
 def test_a_position_that_the_hedge_did_not_open_is_not_taken_over_at_a_first_start(
