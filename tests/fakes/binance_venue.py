@@ -33,6 +33,7 @@ class BinanceVenue(TradingVenue):
 
     def __init__(self, account: FuturesAccount | None = None) -> None:
         super().__init__(account)
+        self._keys = self._keys_wanted = 0
         self._answers: dict[str, Callable[[Query], Any]] = {
             "GET /fapi/v1/exchangeInfo": lambda query: _exchange_info(),
             "GET /fapi/v1/time": lambda query: {"serverTime": now_ms()},
@@ -40,7 +41,7 @@ class BinanceVenue(TradingVenue):
             "GET /fapi/v3/positionRisk": lambda query: self._positions(),
             "GET /fapi/v1/positionSide/dual": lambda query: {"dualSidePosition": False},
             "GET /fapi/v1/symbolConfig": lambda query: [_SYMBOL_CONFIG],
-            "POST /fapi/v1/listenKey": lambda query: {"listenKey": "loopback"},
+            "POST /fapi/v1/listenKey": lambda query: self._listen_key(),
             "PUT /fapi/v1/listenKey": lambda query: {},
             "DELETE /fapi/v1/listenKey": lambda query: {},
             "GET /fapi/v1/order": lambda query: _order(
@@ -59,6 +60,20 @@ class BinanceVenue(TradingVenue):
             "POST /fapi/v1/algoOrder": self._place_stop,
             "DELETE /fapi/v1/algoOrder": self._cancel_stop,
         }
+
+    def cut_stream(self) -> None:
+        """Cut all streams; the adapter opens one again, asks for another key, and opens one with that."""
+        super().cut_stream()
+        self._keys_wanted = self._keys + 1
+
+    @property
+    def connected(self) -> bool:
+        """Whether the account's changes are heard, with a key of after the last cut."""
+        return super().connected and self._keys >= self._keys_wanted
+
+    def _listen_key(self) -> Message:
+        self._keys += 1
+        return {"listenKey": f"loopback-{self._keys}"}
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         asked = f"{request.method} {request.path}"
