@@ -1,6 +1,7 @@
 """From signal to order in a real node on the loopback interface: ``python -m benchmarks.latency``."""
 
 import asyncio
+import gc
 import subprocess
 import sys
 import tempfile
@@ -89,12 +90,15 @@ class Latency:
         Of the hedge and of a strategy that orders at once, in turn.
     threads : set of str
         Names of the threads that ran inference.
+    collection : int
+        What a full garbage collection of the process takes.
 
     """
 
     stages: dict[str, np.ndarray]
     departures: Departures
     threads: frozenset[str]
+    collection: int
 
 
 def measure_latency(orders: int, recorded: bool) -> Latency:
@@ -102,17 +106,23 @@ def measure_latency(orders: int, recorded: bool) -> Latency:
     threads: set[str] = set()
     departures = Departures()
     departures.watch()
+    collection = 0
     with tempfile.TemporaryDirectory() as scratch, _venue() as venue:
         timings: list[StageTiming] = []
         assert venue.stdin is not None and venue.stdout is not None
         base = venue.stdout.readline().strip()
 
         async def scenario() -> None:
+            nonlocal collection
             hedge, session = build_hedge(base, Path(scratch), recorded)
             async with hedge:
                 await until(lambda: hedge.strategy.is_running, 30.0)
                 hedge.node.trader._msgbus.subscribe("data.StageTiming*", timings.append)
                 _watch_inference(hedge, threads)
+                gc.collect()
+                started = perf_counter_ns()
+                gc.collect()
+                collection = perf_counter_ns() - started
                 collecting = asyncio.create_task(collect_in_turn())
                 await _send(hedge, departures, orders + _WARM)
                 collecting.cancel()
@@ -129,7 +139,7 @@ def measure_latency(orders: int, recorded: bool) -> Latency:
     at = np.searchsorted(arrived, departed)
     known = at < arrived.size
     stages["venue"] = arrived[at[known]] - np.array(departed)[known]
-    return Latency(stages, departures, frozenset(threads))
+    return Latency(stages, departures, frozenset(threads), collection)
 
 
 async def _send(hedge: LiveHedge, departures: Departures, orders: int) -> None:
@@ -187,6 +197,7 @@ def main(orders: int, recorded: bool) -> None:
     latency = measure_latency(orders, recorded)
     click.echo(table(latency))
     click.echo(f"inference ran in: {', '.join(sorted(latency.threads))}")
+    click.echo(f"a full garbage collection, of which there was none: {latency.collection / 1e6:.0f} ms")
 
 
 if __name__ == "__main__":
