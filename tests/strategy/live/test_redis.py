@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+from fakes.binance_venue import BinanceVenue
 from fakes.futures_account import FuturesAccount
-from fakes.futures_venue import FuturesVenue
 from support.engine import HOUR, START
 from support.kills import Child
 from support.models import SHORT_SCHEMA, tiny_card, write_model
@@ -97,7 +97,7 @@ async def kept(redis, memory):
 @pytest.mark.slow
 def test_drawdown_cooldown_and_drift_survive_a_kill_through_redis(redis, model):
     async def scenario():
-        venue = FuturesVenue(FuturesAccount(wallet="50000"))
+        venue = BinanceVenue(FuturesAccount(wallet="50000"))
         await venue.start()
         run = Run(venue, model, redis.port)
         try:
