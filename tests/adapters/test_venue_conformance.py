@@ -37,7 +37,7 @@ async def read_everything(row, exchanges):
         if Feed.LONG_SHORT in row.live:
             found["long_short"] = await reader.long_short()
         if Feed.LIQUIDATIONS in row.live:
-            found["liquidations"] = await reader.liquidations()
+            found["liquidations"] = await distinct_liquidations(reader)
         now = time.time_ns()
         start = now - DAYS * 24 * HOUR_NS
         if Feed.OPEN_INTEREST in row.history_of:
@@ -62,6 +62,17 @@ async def newest_funding(row, reader):
     for _ in range(20 if row.funding_fields else 1):
         found = await (reader.open_interest() if row.funding_fields else reader.funding())
     return found[-1]
+
+
+async def distinct_liquidations(reader):
+    """Read a stream that repeats its message until all of it has come, and leave the repetitions out."""
+    found = {}
+    for _ in range(20):
+        for record in await reader.liquidations():
+            found[record.ts_event, record.long_quantity, record.short_quantity] = record
+        if len(found) >= len(LIQUIDATIONS):
+            break
+    return [record for _, record in sorted(found.items())]
 
 
 async def refusal(asked):
@@ -142,7 +153,7 @@ def test_three_of_five_accounts_are_long(row, found):
 def test_every_liquidation_of_a_message_arrives_with_its_side(row, found):
     records = found[row.key]["liquidations"]
 
-    closed = [(r.long_quantity, r.short_quantity, r.price, r.ts_event) for r in records[:2]]
+    closed = [(r.long_quantity, r.short_quantity, r.price, r.ts_event) for r in records]
     assert closed == [
         (pytest.approx(3.0), 0.0, 1990.0, (AT_MS - 1000) * 1_000_000),
         (0.0, pytest.approx(1.0), 2010.0, AT_MS * 1_000_000),
