@@ -25,7 +25,6 @@ from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.instruments import CryptoPerpetual, Instrument
 from nautilus_trader.trading.strategy import Strategy
 
-from oi_hedge_catalog.errors import ConfigError
 from oi_hedge_catalog.types import LongShortRatio, OpenInterestUpdate
 from oi_hedge_strategy.config import OIHedgeConfig
 from oi_hedge_strategy.halts import HALTS
@@ -33,14 +32,15 @@ from oi_hedge_strategy.hedging.book import HedgeBook
 from oi_hedge_strategy.hedging.decision import Decision
 from oi_hedge_strategy.hedging.desk import HedgeDesk
 from oi_hedge_strategy.hedging.exposure import ExposureReader
-from oi_hedge_strategy.history import doubled_slots, is_spot, venue_slot
+from oi_hedge_strategy.history import venue_slot
 from oi_hedge_strategy.inputs import INPUTS, inputs_seen
-from oi_hedge_strategy.live.alerts import TROUBLE_TOPIC
+from oi_hedge_strategy.live.announcer import Announcer
 from oi_hedge_strategy.live.node_thread import in_node_thread
 from oi_hedge_strategy.live.safety import WATCH_SECS, Safety
 from oi_hedge_strategy.live.timing import StageTimer
 from oi_hedge_strategy.live.warmup import TIMEOUT_SECS, LookBack
 from oi_hedge_strategy.records import BEGAN_TOPIC, StageTiming
+from oi_hedge_strategy.sources import Sources, find_sources, hedge_instrument, read_instruments, slots_of
 from oi_hedge_strategy.times import parse_time_ns
 
 _TIMER, _WATCH, _LOOK_BACK = "FORECAST", "WATCH", "LOOK_BACK"
@@ -76,28 +76,29 @@ class OIHedgeStrategy(Strategy):
         self.bars_seen = 0
         self.make_desk: Callable[..., HedgeDesk] = HedgeDesk
         self.decision_ns: deque[int] = deque(maxlen=100_000)
-        self._last_rail = ""
-        self._held_back: dict[str, str] = {}
         self._active_from = parse_time_ns(config.active_from, "active_from") if config.active_from else 0
         self._saved: dict[str, bytes] = {}
         self._desk: HedgeDesk
+        self._announcer: Announcer
         self._intake: HedgeDesk | LookBack
         self._look_back: LookBack | None = None
         self._book: HedgeBook
         self._exposure: ExposureReader
         self._timer: StageTimer
         self._safety: Safety | None = None
-        self._sources: dict[InstrumentId, tuple[str, bool]] = {}
+        self._sources: Sources = {}
 
     def on_start(self) -> None:
         """Check instruments and model, then subscribe."""
-        hedge = self._hedge_instrument()
+        hedge = hedge_instrument(self.cache, self.config.bar_type.instrument_id)
+        instruments = read_instruments(self.cache, self.config.instrument_ids, hedge)
         self._book = HedgeBook(self, hedge, self.config.rails)
         self._timer = StageTimer(hedge.id, lambda timing: self.publish_data(DataType(StageTiming), timing))
         self._exposure = ExposureReader(self.config.exposure, self.cache, hedge.base_currency, self.id)
         self._desk = self.make_desk(
-            self.config, hedge, self._slots(hedge), max(self._active_from, self.clock.timestamp_ns())
+            self.config, hedge, slots_of(instruments), max(self._active_from, self.clock.timestamp_ns())
         )
+        self._announcer = Announcer(self._desk, self.log, self.msgbus)
         if not self._desk.taker_fee:
             self.log.warning(
                 f"{hedge.id} names no taker fee: the hedge is sized as if it had none; set costs.taker_fee"
@@ -112,7 +113,9 @@ class OIHedgeStrategy(Strategy):
             every = pd.Timedelta(seconds=WATCH_SECS)
             watch = in_node_thread(self, self._on_watch)
             self.clock.set_timer(_WATCH, every, callback=watch, fire_immediately=True)
-        self._sources = self._find_sources(hedge)
+        self._sources, left_out = find_sources(instruments, self._desk.schema.venues, hedge)
+        for each in left_out:
+            self.log.warning(f"{each} is left out: the model does not know venue {venue_slot(each)}")
         self._intake = self._desk
         if self.config.look_back_catalog or self.config.request_look_back:
             self._begin_look_back(hedge)
@@ -240,9 +243,7 @@ class OIHedgeStrategy(Strategy):
         assert self._safety is not None
         for notice in self._safety.watch(event.ts_event):
             self.log.warning(notice)
-        trouble = self._safety.trouble
-        said = "recording", "state", bool(trouble), trouble or "the state is saved again"
-        self.msgbus.publish(TROUBLE_TOPIC, said)
+        self._announcer.kept(self._safety.trouble)
         if self._look_back is None and self._safety.take_undecided():
             self._decide(self._restart_at(), "restart")
 
@@ -319,37 +320,10 @@ class OIHedgeStrategy(Strategy):
             if ordered:
                 self._desk.record_order(now, ordered, exposure)
         self._publish(decision, ordered, asked, now, waiting, trigger)
-        self._announce(decision)
+        self._announcer.decided(decision)
         if self._safety is not None:
             self._safety.decided(now, ordered)
         self._timer.decided(trigger, (received, *decision.stage_ns), bool(ordered), decided_at, now)
-
-    def _announce(self, decision: Decision) -> None:
-        """Say once which rail holds the hedge, and what happened to the model."""
-        for notice in self._desk.take_notices():
-            self.log.warning(notice)
-        trouble = self._desk.model_trouble
-        text = trouble or "the newest model is in use"
-        self.msgbus.publish(TROUBLE_TOPIC, ("model refused", "registry", bool(trouble), text))
-        self._say_held_back()
-        rail = decision.verdict.decided_by
-        if rail != self._last_rail:
-            self._last_rail = rail
-            if rail:
-                self.log.warning(decision.verdict.reason)
-            else:
-                self.log.info("no rail acts any more")
-
-    def _say_held_back(self) -> None:
-        """Say once whose open interest is not believed, and once that it is again."""
-        before, self._held_back = self._held_back, self._desk.held_back
-        for venue in sorted(before.keys() ^ self._held_back.keys()):
-            text = self._held_back.get(venue, "")
-            words = f"open interest of {venue} {f'held back: {text}' if text else 'is taken in again'}"
-            self.log.warning(words)
-            condition = f"open interest of {venue} held back"
-            said = condition, "state", bool(text), text or "it is taken in again"
-            self.msgbus.publish(TROUBLE_TOPIC, said)
 
     def _publish(
         self, decision: Decision, ordered: float, asked: int, now: int, waiting: bool, trigger: str
@@ -359,47 +333,6 @@ class OIHedgeStrategy(Strategy):
             self.publish_data(DataType(type(forecast)), forecast)
         record = decision.record(self._book.instrument_id, ordered, asked, now, waiting, trigger)
         self.publish_data(DataType(type(record)), record)
-
-    def _hedge_instrument(self) -> CryptoPerpetual:
-        instrument_id = self.config.bar_type.instrument_id
-        instrument = self.cache.instrument(instrument_id)
-        if not isinstance(instrument, CryptoPerpetual) or instrument.is_inverse:
-            found = type(instrument).__name__ if instrument is not None else "nothing"
-            raise ConfigError(f"hedge instrument {instrument_id}: expected a linear perpetual, found {found}")
-        return instrument
-
-    def _instruments(self, hedge: Instrument) -> list[Instrument]:
-        """Return the instruments of the hedge's base coin that the configuration names, or all of them."""
-        named = self.config.instrument_ids
-        instruments = [self.cache.instrument(i) for i in named] if named else self.cache.instruments()
-        missing = [str(i) for i, found in zip(named, instruments, strict=False) if found is None]
-        if missing:
-            raise ConfigError(f"instrument_ids: {', '.join(missing)} are not in the cache")
-        chosen = [each for each in instruments if each.get_base_currency() == hedge.base_currency]
-        for one, other in doubled_slots(chosen):
-            raise ConfigError(
-                f"{one} and {other} are two instruments of one kind at one venue; name in instrument_ids "
-                "the one that is to be read"
-            )
-        return chosen
-
-    def _slots(self, hedge: Instrument) -> tuple[str, ...]:
-        return tuple(sorted({venue_slot(each.id) for each in self._instruments(hedge)}))
-
-    def _find_sources(self, hedge: Instrument) -> dict[InstrumentId, tuple[str, bool]]:
-        """Return venue slot and stream of each instrument whose venue the model knows."""
-        sources = {}
-        for instrument in self._instruments(hedge):
-            slot = venue_slot(instrument.id)
-            if slot in self._desk.schema.venues:
-                sources[instrument.id] = slot, is_spot(instrument)
-            else:
-                self.log.warning(f"{instrument.id} is left out: the model does not know venue {slot}")
-        if self._book.instrument_id not in sources:
-            raise ConfigError(
-                f"the model does not know the hedge venue {hedge.id.venue}, only {self._desk.schema.venues}"
-            )
-        return sources
 
     def _subscribe(self, instrument_id: InstrumentId) -> None:
         bars = self.config.bar_type
