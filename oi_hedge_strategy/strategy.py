@@ -168,7 +168,7 @@ class OIHedgeStrategy(Strategy):
 
     def on_order_accepted(self, event: OrderAccepted) -> None:
         """Take off a hard stop that has come to rest when another had taken its place."""
-        if self._book.is_stop(event.client_order_id):
+        if self._book.is_stop(event.client_order_id) and len(self._book.stops()) > 1:
             self._book.protect()
 
     def on_order_filled(self, event: OrderFilled) -> None:
