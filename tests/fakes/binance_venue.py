@@ -120,6 +120,11 @@ class BinanceVenue(TradingVenue):
             case Stop():
                 return [_stop_event(change)]
 
+    def pay(self, wallet: str) -> None:
+        """Let the account have another balance, and say so."""
+        self.account.wallet = Decimal(wallet)
+        self.push(self._account_event())
+
     def _account_event(self) -> Message:
         ms, wallet = now_ms(), str(self.account.wallet)
         held = {

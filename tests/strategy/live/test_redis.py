@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -76,8 +75,7 @@ class Run:
 
     def pay(self, wallet):
         """Let the account have another balance."""
-        self.venue.account.wallet = Decimal(wallet)
-        self.venue.account.tell(self.venue.account._account_event())
+        self.venue.pay(wallet)
 
     async def _ask(self, event):
         self._child.send(event, self.venue)
