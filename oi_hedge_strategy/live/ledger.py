@@ -60,11 +60,12 @@ class Ledger:
         """
         day, begun = _day_of(record.ts_init), ""
         if self._journal is None or day > self._day:
-            if self._journal is not None:
-                self._journal.close()
             path = self.directory / f"{day}.journal"
             _cut_torn(path)
-            self._journal, self._day, begun = Journal(path), day, day
+            former, self._journal = self._journal, Journal(path)
+            self._day = begun = day
+            if former is not None:
+                former.close()
         self._journal.append(KINDS.index(type(record)), json.dumps(record.to_dict()).encode())
         return begun
 
@@ -88,10 +89,12 @@ class Ledger:
 
     def close(self) -> None:
         """Bring the journal to the disk."""
-        if self._journal is not None:
-            self._journal.sync()
-            self._journal.close()
-            self._journal = None
+        journal, self._journal = self._journal, None
+        if journal is not None:
+            try:
+                journal.sync()
+            finally:
+                journal.close()
 
 
 def read_ledger[T: CatalogData](directory: Path, kind: type[T]) -> list[T]:

@@ -42,6 +42,26 @@ def test_append_says_when_a_day_begins(tmp_path):
     assert begun == ["2024-01-01", "", "2024-01-02", ""]
 
 
+def test_a_day_whose_journal_cannot_be_opened_is_tried_again_with_the_next_record(tmp_path, monkeypatch):
+    ledger = Ledger(tmp_path)
+    ledger.append(fill(START, "O-1"))
+
+    def refuse(path):
+        raise OSError(30, "Read-only file system")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("oi_hedge_strategy.live.ledger.Journal", refuse)
+        for _ in range(2):
+            with pytest.raises(OSError, match="Read-only"):
+                ledger.append(fill(START + 24 * HOUR, "O-2"))
+    other = os.open(tmp_path, os.O_RDONLY)
+    assert ledger.append(fill(START + 24 * HOUR, "O-3")) == "2024-01-02"
+    os.fstat(other)
+    os.close(other)
+    ledger.close()
+    assert names(tmp_path) == ["O-1", "O-3"]
+
+
 def test_a_later_run_of_the_day_adds_to_its_journal(tmp_path):
     for name in ("O-1", "O-2"):
         ledger = Ledger(tmp_path)
