@@ -1,7 +1,7 @@
 """Hold the node's idea of hedge and stop against the venue's, and take the venue's where they differ."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
 from nautilus_trader.common.enums import LogLevel
@@ -77,12 +77,8 @@ class PositionCheck:
         client = self._client()
         if client is None:
             return
-        try:
-            await self._stops.check(client)
-            report = await self._ask(client)
-        except Exception as error:
-            self._node.kernel.logger.warning(f"{self._instrument_id}: not checked: {error!r}")
-            report = None
+        await self._answered(self._stops.check(client), "stops")
+        report = await self._answered(self._ask(client), "position")
         if report is None or self._is_moving():
             self._times = 0
             return
@@ -94,11 +90,26 @@ class PositionCheck:
                 f"{self._instrument_id}: the venue says {found[1]}, the node believed {found[0]}; the "
                 "venue's position is taken"
             )
-            self._node.kernel.exec_engine.reconcile_execution_report(report)
-            self.mended += 1
+            self._take(report)
             if self._hold is not None and self._believed() != found[1]:
                 self._hold()
             self._times = 0
+
+    async def _answered[T](self, asked: Awaitable[T], what: str) -> T | None:
+        """Return the venue's answer, None where it gave an error: the next check asks again."""
+        try:
+            return await asked
+        except Exception as error:
+            self._node.kernel.logger.warning(f"{self._instrument_id}: {what} not checked: {error!r}")
+            return None
+
+    def _take(self, report: PositionStatusReport) -> None:
+        """Have the engine book the venue's report; what it cannot book is tried again, and ends no check."""
+        try:
+            self._node.kernel.exec_engine.reconcile_execution_report(report)
+            self.mended += 1
+        except Exception as error:
+            self._node.kernel.logger.error(f"{self._instrument_id}: the report was not booked: {error!r}")
 
     def _client(self) -> LiveExecutionClient | None:
         """Return the client of the hedge venue, None where orders are simulated."""
@@ -117,7 +128,7 @@ class PositionCheck:
         return reports[0] if len(reports) == 1 and reports[0].venue_position_id is None else None
 
     def _is_moving(self) -> bool:
-        """Return whether an order of the hedge is on its way or partly filled."""
+        """Return whether an order of the instrument is on its way or partly filled."""
         cache = self._node.kernel.cache
         moving = cache.orders_inflight(instrument_id=self._instrument_id)
         return bool(moving) or any(

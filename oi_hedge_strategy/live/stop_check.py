@@ -30,7 +30,7 @@ class StopCheck:
     node : TradingNode
         The node, built.
     instrument_id : InstrumentId
-        The hedge instrument.
+        The hedge instrument, or one that is hedged.
 
     """
 
