@@ -216,8 +216,8 @@ class OIHedgeStrategy(Strategy):
             self._desk.rails.close_until_cooled(ts)
 
     def hold_orders(self) -> None:
-        """Send no hedge order for half a minute: what is held is not certain."""
-        self._book.settle()
+        """Change the hedge no more for half a minute: venue and node differ on what is held."""
+        self._book.hold()
 
     def on_save(self) -> dict[str, bytes]:
         """Return what the rails and the drift monitor remember."""
@@ -244,6 +244,7 @@ class OIHedgeStrategy(Strategy):
         for notice in self._safety.watch(event.ts_event):
             self.log.warning(notice)
         self._announcer.kept(self._safety.trouble)
+        self._announcer.certain(not self._book.is_uncertain())
         if self._look_back is None and self._safety.take_undecided():
             self._decide(self._restart_at(), "restart")
 

@@ -45,7 +45,7 @@ class HedgeBook:
         self._instrument = instrument
         self._hard_stop = rails.hard_stop
         self._trigger = _TRIGGERS[rails.stop_trigger]
-        self._unsettled_until = 0
+        self._unsettled_until = self._uncertain_until = 0
         self._sent: list[Order] = []
         trader, tag = strategy.trader_id.get_tag(), strategy.id.get_tag()
         self._marks = (f"-{trader}-{tag}-", f"{trader}{tag}")
@@ -85,14 +85,26 @@ class HedgeBook:
         return total
 
     def is_busy(self) -> bool:
+        """Return whether the hedge may not be changed: an order is not settled, or what is held uncertain."""
+        return self.is_sending() or self.is_uncertain()
+
+    def is_sending(self) -> bool:
         """Return whether a hedge order is on its way or open, or what became of the last is not certain."""
         if self._strategy.clock.timestamp_ns() < self._unsettled_until:
             return True
         return any(order.order_type == OrderType.MARKET for order in self._working())
 
+    def is_uncertain(self) -> bool:
+        """Return whether venue and node differ on what is held."""
+        return bool(self._strategy.clock.timestamp_ns() < self._uncertain_until)
+
     def settle(self) -> None:
         """Send no hedge order for half a minute: a refusal may be a lost acknowledgement."""
         self._unsettled_until = self._strategy.clock.timestamp_ns() + SETTLE_NS
+
+    def hold(self) -> None:
+        """Change the hedge no more for half a minute, but by closing it: what is held is not certain."""
+        self._uncertain_until = self._strategy.clock.timestamp_ns() + SETTLE_NS
 
     def is_flat(self) -> bool:
         """Return whether nothing is held, rests or is on its way."""
@@ -129,7 +141,7 @@ class HedgeBook:
 
     def close(self) -> bool:
         """Send the reduce-only order that closes the hedge and return whether one was sent."""
-        held = 0.0 if self.is_busy() else self._net()
+        held = 0.0 if self.is_sending() else self._net()
         if held:
             side = OrderSide.BUY if held < 0.0 else OrderSide.SELL
             self._send(side, self._instrument.make_qty(abs(held)), reduce_only=True)

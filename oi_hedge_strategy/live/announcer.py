@@ -46,6 +46,12 @@ class Announcer:
         text = trouble or "the state is saved again"
         self._publish(TROUBLE_TOPIC, ("recording", "state", bool(trouble), text))
 
+    def certain(self, agreed: bool) -> None:
+        """Say whether venue and node agree on what is held."""
+        differ = "venue and node differ on what is held: the hedge is changed by the kill switch alone"
+        text = "venue and node agree again" if agreed else differ
+        self._publish(TROUBLE_TOPIC, ("position differs", "venue", not agreed, text))
+
     def _say_rail(self, decision: Decision) -> None:
         rail = decision.verdict.decided_by
         if rail == self._last_rail:

@@ -48,7 +48,7 @@ class Guard:
             self.order = order
         if order == "flatten":
             self._book.close()
-            if not self._book.is_busy():
+            if not self._book.is_sending():
                 self._book.protect()
         if order or self._answered:
             notice = self._answer(order, set_at) or notice
@@ -57,7 +57,7 @@ class Guard:
     def _answer(self, order: str, set_at: int) -> str:
         """Write the answer where it has changed; return what prevents it."""
         held = self._book.save()
-        done = {"": True, "hold": not self._book.is_busy(), "flatten": self._book.is_flat()}[order]
+        done = {"": True, "hold": not self._book.is_sending(), "flatten": self._book.is_flat()}[order]
         position = self._book.base_quantity(held["position"])
         found = order, set_at, done, position, len(held["stops"])
         if found == self._answered:

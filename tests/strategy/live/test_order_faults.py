@@ -343,6 +343,24 @@ def test_a_position_that_the_hedge_did_not_open_is_not_taken_over_at_a_first_sta
     assert float(venue.account.position) == 3.0
 
 
+def test_while_venue_and_node_differ_the_kill_switch_alone_changes_the_hedge(venue, play, tmp_path):
+    switch = KillSwitch(tmp_path / "state")
+
+    async def scenario(live):
+        await open_hedge(live)
+        live.strategy.hold_orders()
+        sent = len(venue.account.orders)
+        assert live.strategy._book.is_busy()
+        switch.set("flatten")
+        await until(lambda: hedged(live, 0.0))
+        await until(lambda: (found := Answer.read(switch.directory)) is not None and found.done)
+        assert len(venue.account.orders) == sent + 1
+        assert live.strategy._book.is_uncertain()
+
+    play(scenario)
+    assert float(venue.account.position) == 0.0
+
+
 def test_flatten_closes_at_the_venue_and_is_answered_and_hold_keeps_both(venue, play, tmp_path):
     switch = KillSwitch(tmp_path / "state")
 
