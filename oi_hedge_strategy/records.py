@@ -77,7 +77,7 @@ class HedgeDecision(CatalogData):
     target : float
         Hedge ratio that is gone for; `held` where the change is not worth an order.
     rail : str
-        The last rail that changed the ratio, empty when none did.
+        The last rail that changed the ratio, else the last that stands, empty when none does.
     reason : str
         The policy's reason and those of the rails that acted.
     order_quantity : float
@@ -91,9 +91,11 @@ class HedgeDecision(CatalogData):
     waiting : bool
         Whether an order was due while the one before was still on its way.
     trigger : str
-        What asked for the decision: ``bar`` or ``timer``.
-    ts_event, ts_init : int
-        The decision time.
+        What asked for the decision: ``bar``, ``timer`` or ``restart``.
+    ts_event : int
+        What the clock said when it was asked for.
+    ts_init : int
+        The decision time: the same, or the newest time seen where the clock lies behind it.
 
     """
 

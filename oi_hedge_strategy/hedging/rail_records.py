@@ -53,12 +53,13 @@ class RailInput:
 
 @dataclass(frozen=True, slots=True)
 class RailAction:
-    """Record that a rail changed the hedge ratio, and why."""
+    """Record that a rail changed the hedge ratio, or stands with nothing to change, and why."""
 
     rail: str
     before: float
     after: float
     reason: str
+    standing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,9 @@ class RailVerdict:
 
     @property
     def decided_by(self) -> str:
-        """Return the last rail that changed the ratio, empty when none did."""
-        return self.actions[-1].rail if self.actions else ""
+        """Return the last rail that changed the ratio, else the last that stands, empty when none does."""
+        acted = [each for each in self.actions if not each.standing] or self.actions
+        return acted[-1].rail if acted else ""
 
     @property
     def reason(self) -> str:

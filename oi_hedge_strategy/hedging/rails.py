@@ -60,12 +60,12 @@ class Rails:
         )
 
     def apply(self, wanted: float, given: RailInput) -> RailVerdict:
-        """Return the ratio that is allowed, and which rails acted."""
+        """Return the ratio that is allowed, and which rails acted or stand."""
         ratio, actions = wanted, []
         for name, rail in self._chain:
             after, reason = rail(given, ratio)
             if reason and (after != ratio or name in _STANDING):
-                actions.append(RailAction(name, ratio, after, reason))
+                actions.append(RailAction(name, ratio, after, reason, standing=after == ratio))
             ratio = after
         return RailVerdict(ratio, tuple(actions))
 

@@ -8,7 +8,7 @@ EXPLAINED = (
     "Losses, the deepest at hourly closes since the start a day before the shock, and costs are fractions of "
     "the exposure's notional then. The hedged book includes its collateral. Worst margin: least equity of "
     "the hedge account over its position, which is liquidated below the maintenance rate of 0.4 % and more. "
-    "Rails: decisions in which each acted."
+    "Rails: decisions that each decided, or in which it stood with nothing to change."
 )
 DATA_EXPLAINED = (
     "Data: recorded, or a parametric replay, calibrated to published figures and laid over a calm stretch of "

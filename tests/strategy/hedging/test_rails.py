@@ -270,3 +270,16 @@ def test_nothing_leads_beyond_leverage_or_liquidation_distance(
     for action in found.actions:
         assert action.reason
         assert action.before != action.after or action.rail in ("model", "freshness", "venue")
+
+
+def test_a_rail_that_changed_the_ratio_decided_though_another_stands():
+    on = rails()
+    on.state.peak_equity = 2.0 * CALM.equity
+    cut = on.apply(1.0, replace(CALM, funding_8h=0.01))
+    assert ([each.rail for each in cut.actions], cut.decided_by) == (["funding", "drawdown"], "drawdown")
+    on = rails(funding_max_ratio=0.0)
+    on.state.closed_until = NOW + 1
+    cut = on.apply(1.0, replace(CALM, funding_8h=0.01))
+    assert ([each.rail for each in cut.actions], cut.decided_by) == (["funding", "drawdown"], "funding")
+    stands = on.apply(0.0, CALM)
+    assert (stands.ratio, stands.decided_by) == (0.0, "drawdown")
