@@ -17,6 +17,7 @@ from oi_hedge_strategy.live.state_store import StateStore
 
 WATCH_SECS = 1.0
 _STOP_RETRY_NS = 30_000_000_000
+_ROUNDING = 1e-9
 
 
 class Safety:
@@ -156,9 +157,9 @@ class Safety:
             self._desk.rails.forget_trade()
             self._keeper.undecided = True
         elif moved:
+            if not held and abs(moved - ordered) > _ROUNDING:
+                self._book.settle()
             if not ordered:
-                if not held:
-                    self._book.settle()
                 price = self._desk.price
                 self._desk.record_order(self._desk.newest, moved, exposure(price) if price > 0.0 else 0.0)
             self._keeper.notices.append(
