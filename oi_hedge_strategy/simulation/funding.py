@@ -199,9 +199,16 @@ class FundingModule(SimulationModule):
         self._settled[instrument_id] = boundary
         price = self._price(instrument_id, boundary)
         if price is None and self._predicts:
-            self._unpriced.append((instrument_id, boundary, rate))
+            if self._is_held(instrument_id, boundary):
+                self._unpriced.append((instrument_id, boundary, rate))
             return
         self._pay_all(instrument_id, boundary, rate, price, ts_now)
+
+    def _is_held(self, instrument_id: InstrumentId, boundary: int) -> bool:
+        return any(
+            holding.instrument_id == instrument_id and holding.quantity.before(boundary)
+            for holding in self._holdings.values()
+        )
 
     def _pay_all(
         self, instrument_id: InstrumentId, boundary: int, rate: Decimal, price: float | None, ts_now: int
