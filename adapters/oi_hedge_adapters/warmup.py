@@ -177,8 +177,9 @@ async def _settlements(
     if row.funding.numbers_pages:
         for number in count(1):
             page = await connection.call_patiently(method, symbol, None, size, {"pageNo": number})
+            before = len(rates)
             keep(page)
-            if len(page) < size or min(rates) < start_ns:
+            if len(page) < size or len(rates) == before or min(rates) < start_ns:
                 break
         return rates
     for since, until in windows(start_ns, end_ns, (size - 1) * _HOUR_MS):
