@@ -122,6 +122,8 @@ def _greeting(settings: BacktestSettings, mode: Mode, directory: Path) -> str:
     where = settings.hedge_instrument.venue.value
     if mode == "paper":
         orders = f"simulated at {where}, nothing is sent"
+        if settings.rails.stop_trigger == "mark":
+            orders += ", and the stop is set off by the market's price: paper reads no mark prices"
     elif settings.live.testnet:
         orders = f"to the test environment of {where}"
     else:
