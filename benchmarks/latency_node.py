@@ -85,7 +85,6 @@ def build_hedge(base: str, root: Path, recorded: bool) -> tuple[LiveHedge, Sessi
         reconciliation=True,
         reconciliation_startup_delay_secs=0.05,
         open_check_interval_secs=10.0,
-        position_check_interval_secs=10.0,
     )
     hedge._config = msgspec.structs.replace(hedge._config, exec_engine=engine)
     hedge.beside.append(OrderAtOnce())
@@ -142,7 +141,7 @@ def _fill_state(directory: Path, schema: StateSchema) -> None:
         ts += _STEP_NS
     facts = {
         "schema": schema.to_json(),
-        "market": [2000.0, ts, ts, ts, 1e-4],
+        "market": [2000.0, ts, ts, 1e-4],
         "rails": '{"peak_equity": 0.0, "closed_until": 0, "drawn_down": false, "trades": []}',
         "drift": None,
         "book": {"position": 0.0, "stops": []},
