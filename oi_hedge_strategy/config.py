@@ -61,8 +61,8 @@ class OIHedgeConfig(StrategyConfig, frozen=True, kw_only=True):
     look_back_catalog : str
         A catalog that the look-back is filled from before the first forecast; none when empty.
     request_look_back : bool
-        Whether the venues are asked for what is lacking of bars, open interest and funding before the first
-        forecast.
+        Whether the venues are asked for what is lacking of bars, open interest, funding and, where the model
+        saw them, long/short ratios before the first forecast.
     taker_fee : float, optional
         Of the account at the hedge venue, a fraction of the notional; the instrument's own by default.
     adopt_position : bool
