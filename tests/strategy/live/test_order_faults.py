@@ -343,11 +343,36 @@ def test_a_position_that_the_hedge_did_not_open_is_not_taken_over_at_a_first_sta
     assert float(venue.account.position) == 3.0
 
 
-def test_while_venue_and_node_differ_the_kill_switch_alone_changes_the_hedge(venue, play, tmp_path):
+def test_a_report_that_cannot_be_booked_is_booked_with_the_next_check(venue, play, monkeypatch):
+    failed = []
+
+    async def scenario(live):
+        await open_hedge(live)
+        engine = live.node.kernel.exec_engine
+        book = engine.reconcile_execution_report
+
+        def once(report):
+            if not failed:
+                failed.append(report)
+                raise RuntimeError("not booked")
+            return book(report)
+
+        monkeypatch.setattr(engine, "reconcile_execution_report", once)
+        venue.account.by_hand("BUY", "4", False)
+        await until(lambda: hedged(live, -6.0))
+
+    play(scenario)
+    assert failed
+
+
+def test_while_venue_and_node_differ_the_kill_switch_alone_changes_the_hedge(
+    venue, play, tmp_path, monkeypatch
+):
     switch = KillSwitch(tmp_path / "state")
 
     async def scenario(live):
         await open_hedge(live)
+        monkeypatch.setattr(book, "SETTLE_NS", 600_000_000_000)
         live.strategy.hold_orders()
         sent = len(venue.account.orders)
         assert live.strategy._book.is_busy()
