@@ -79,15 +79,8 @@ class Rails:
 
     def save(self) -> bytes:
         """Return what the rails remember as JSON."""
-        state = self.state
-        return msgspec.json.encode(
-            {
-                "peak_equity": state.peak_equity,
-                "closed_until": state.closed_until,
-                "drawn_down": state.drawn_down,
-                "trades": list(state.trades),
-            }
-        )
+        fields = {name: getattr(self.state, name) for name in RailState.__slots__}
+        return msgspec.json.encode(fields | {"trades": list(self.state.trades)})
 
     def restore(self, saved: bytes) -> None:
         """Take up what `save` returned."""
